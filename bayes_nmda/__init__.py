@@ -1,0 +1,1 @@
+"""Bayesian evidence synthesis of NMDA-receptor antagonists for chronic pain."""

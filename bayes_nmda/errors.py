@@ -1,0 +1,65 @@
+"""The errors a user can cause, each with the exit code of the command line.
+
+A message says where (file, row or key path), what was found, what is allowed and what to do.
+Bugs are not in this tree: they keep their traceback and end with exit code 1.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BayesNmdaError(Exception):
+    """Any error that a user can cause and mend."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(BayesNmdaError, ValueError):
+    """An argument lies outside what the function accepts."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class DataError(BayesNmdaError):
+    """A table in ``data/`` breaks a rule; all its bad rows are listed."""
+
+    exit_code: ClassVar[int] = 10
+
+
+class SpecError(BayesNmdaError):
+    """A model file breaks a rule; the key path is named."""
+
+    exit_code: ClassVar[int] = 11
+
+
+class FitError(BayesNmdaError):
+    """A fit cannot be made, or one of its diagnostic gates failed."""
+
+    exit_code: ClassVar[int] = 12
+
+
+class QueryError(BayesNmdaError):
+    """There is no such quantity, or no evidence on it."""
+
+    exit_code: ClassVar[int] = 13
+
+
+class StaleError(QueryError):
+    """The stored posterior answers older data or an older model file."""
+
+
+class StoreError(QueryError):
+    """A stored posterior cannot be read: it is missing, cut short or altered."""
+
+
+class ReportError(BayesNmdaError):
+    """A report cannot be built or published."""
+
+    exit_code: ClassVar[int] = 14
+
+
+class LockedError(BayesNmdaError):
+    """Another build holds the lock."""
+
+    exit_code: ClassVar[int] = 15

@@ -1,0 +1,60 @@
+"""Where ``data/``, ``models/`` and ``reports/`` lie: in a checkout, or inside an installed wheel.
+
+A checkout is recognised by its ``pyproject.toml`` beside the package. An installed wheel carries
+the three folders below ``bayes_nmda/_shipped`` and is read-only; what it writes goes to the
+user's cache folder. ``BAYES_NMDA_HOME`` names another root with the same three folders.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+HOME_VARIABLE = "BAYES_NMDA_HOME"
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def _root(home: str | None) -> tuple[Path, bool]:
+    if home:
+        return Path(home).expanduser().resolve(), True
+    if (_PACKAGE.parent / "pyproject.toml").is_file() and (_PACKAGE.parent / "data").is_dir():
+        return _PACKAGE.parent, True
+    return _PACKAGE / "_shipped", False
+
+
+def root() -> Path:
+    """Return the folder that holds ``data/``, ``models/`` and ``reports/``."""
+    return _root(os.environ.get(HOME_VARIABLE))[0]
+
+
+def data() -> Path:
+    """Return the folder of observed data."""
+    return root() / "data"
+
+
+def models() -> Path:
+    """Return the folder of model files."""
+    return root() / "models"
+
+
+def reports() -> Path:
+    """Return the folder of report definitions, templates and the last good report."""
+    return root() / "reports"
+
+
+def latest() -> Path:
+    """Return the folder of the last good report; in a wheel it is the one shipped, or a newer one."""
+    written = output().parent / "latest"
+    return written if written.is_dir() else reports() / "latest"
+
+
+def output() -> Path:
+    """Return the folder that fits and builds are written to; it need not exist yet."""
+    path, writable = _root(os.environ.get(HOME_VARIABLE))
+    if writable:
+        return path / "reports" / "output"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("bayes_nmda") / "output"

@@ -1,0 +1,61 @@
+"""The glossary as code: one word for each idea, in the order in which a reader meets it.
+
+Nothing here is an assumption about effects; those live in ``models/``.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+Drug = Literal["ketamine", "memantine", "dextromethorphan", "amantadine", "magnesium"]
+Route = Literal["intravenous", "intramuscular", "oral", "topical"]
+Timepoint = Literal["immediate", "short", "medium"]
+Target = Literal["mean", "new_trial"]
+Measure = Literal["MD", "SMD", "log_rr", "log_or", "RD"]
+Engine = Literal["nuts", "exact", "auto"]
+RobJudgement = Literal["low", "some_concerns", "high"]
+
+DRUGS: Final = get_args(Drug)
+ROUTES: Final = get_args(Route)
+TIMEPOINTS: Final = get_args(Timepoint)
+TARGETS: Final = get_args(Target)
+MEASURES: Final = get_args(Measure)
+
+#: The outcomes of the review, benefits first; the key is the word used in every table and query.
+OUTCOMES: Final[dict[str, str]] = {
+    "pain_intensity": "Pain intensity",
+    "responder_30": "Pain reduced by at least 30 %",
+    "responder_50": "Pain reduced by at least 50 %",
+    "disability": "Disability",
+    "quality_of_life": "Health-related quality of life",
+    "depressive_symptoms": "Depressive symptoms",
+    "opioid_use": "Opioid use",
+    "any_adverse_event": "Any adverse event",
+    "serious_adverse_event": "Serious adverse events",
+    "psychotomimetic": "Psychotomimetic effects",
+    "hallucinations": "Hallucinations",
+    "dissociation": "Dissociative symptoms",
+    "sedation": "Sedation",
+    "nausea": "Nausea",
+    "vomiting": "Vomiting",
+    "dizziness": "Dizziness",
+    "headache": "Headache",
+    "other_adverse_event": "Other adverse events",
+    "tolerability": "Tolerability",
+}
+
+#: Joins drug, route and timepoint into the label of a cell or a partition.
+SEPARATOR: Final = "/"
+
+
+def cell_label(drug: str, route: str, timepoint: str = "") -> str:
+    """Return the label of a cell, ``"ketamine/intravenous/immediate"``; without timepoint two parts."""
+    return SEPARATOR.join(part for part in (drug, route, timepoint) if part)
+
+
+def glossary_order(value: str) -> tuple[int, str]:
+    """Return a sort key: glossary order for drugs, routes and timepoints, then the alphabet."""
+    for words in (DRUGS, ROUTES, TIMEPOINTS):
+        if value in words:
+            return words.index(value), value
+    return len(DRUGS) + len(ROUTES), value
