@@ -1,0 +1,9 @@
+"""Effects: from arms to contrasts, their covariance, and the review's own pooling.
+
+`effect_table` makes what the models take; `replication` recomputes what the review printed.
+"""
+
+from bayes_nmda.effects.replication import replication
+from bayes_nmda.effects.table import EffectTable, effect_table
+
+__all__ = ["EffectTable", "effect_table", "replication"]

@@ -1,0 +1,239 @@
+"""Which arm is compared with which: from records of arms to one row a contrast.
+
+Within one trial, outcome, timepoint, instrument and stratum each arm of a drug is compared with
+each control arm of the selected comparator. People must not count twice: an arm entered under two
+names, or two records of one arm, are refused here.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import pandas as pd
+
+from bayes_nmda.errors import DataError, QueryError
+from bayes_nmda.terms import DRUGS, SEPARATOR, cell_label, glossary_order
+
+#: What must agree for two arms to be compared.
+OCCASION: Final = ["trial", "timepoint", "instrument", "stratum"]
+_TEXT: Final = ["timepoint", "instrument"]
+_ARM_TEXT: Final = ["role", "drug", "route", "route_basis", "comparator", "stratum", "merged_from"]
+_NUMBERS: Final = {"continuous": ["mean", "sd", "n"], "binary": ["events", "n"]}
+
+
+class TrialTables(Protocol):
+    """What the effects stage reads of the data: three tables, as described in ``data/``."""
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial."""
+        ...
+
+    @property
+    def arms(self) -> pd.DataFrame:
+        """One row an arm."""
+        ...
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        """One row a reported result of an arm."""
+        ...
+
+
+def _text(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    filled = {
+        name: frame[name].astype("object").where(frame[name].notna(), "").astype(str)
+        for name in columns
+        if name in frame
+    }
+    return frame.assign(**filled)
+
+
+def _flags(records: pd.DataFrame) -> pd.Series:
+    """Return the true-or-false columns that hold, joined by semicolons."""
+    names = sorted(
+        name
+        for name in records.columns
+        if pd.api.types.is_bool_dtype(records[name]) and name != "higher_is_better"
+    )
+    values = records[names].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    joined = [
+        ";".join(name for name, holds in zip(names, row, strict=True) if holds) for row in values
+    ]
+    return pd.Series(joined, index=records.index, dtype="object")
+
+
+def arm_records(tables: TrialTables, *, outcome: str, kind: str) -> pd.DataFrame:
+    """Return the records of one outcome, each with what is known of its arm and trial.
+
+    Parameters
+    ----------
+    tables
+        Validated tables.
+    outcome
+        Key of the outcome, such as ``"pain_intensity"``.
+    kind
+        ``"continuous"`` or ``"binary"``.
+
+    Returns
+    -------
+    DataFrame
+        One row a record; missing text is the empty string, `flags` joins what is true of it.
+
+    Raises
+    ------
+    QueryError
+        If no trial reports the outcome.
+    DataError
+        If a record has no arm, lacks a number, or counts people twice.
+    """
+    chosen = tables.outcomes[tables.outcomes["outcome"] == outcome]
+    if chosen.empty:
+        known = ", ".join(sorted(set(tables.outcomes["outcome"])))
+        raise QueryError(f"no trial reports the outcome {outcome!r}; reported are {known}")
+    records = _text(chosen, _TEXT).assign(flags=_flags(chosen))
+    arm_columns = ["trial", "arm", *(name for name in _ARM_TEXT if name in tables.arms)]
+    arms = _text(tables.arms[arm_columns], _ARM_TEXT)
+    trials = tables.trials[["trial", "label", "rob_randomisation"]]
+    records = records.merge(arms, on=["trial", "arm"], how="left").merge(
+        _text(trials, ["label", "rob_randomisation"]), on="trial", how="left"
+    )
+    _refuse(records, records["role"].isna(), "has no arm of that name in arms.csv")
+    _refuse(records, records["label"].isna(), "belongs to no trial in trials.csv")
+    _refuse(records, records["kind"] != kind, f"is not {kind}, as the measure asks")
+    numbers = records[_NUMBERS[kind]]
+    _refuse(records, numbers.isna().any(axis=1), f"lacks {', '.join(_NUMBERS[kind])}")
+    if kind == "continuous":
+        _refuse(
+            records, (records["sd"] <= 0) | (records["n"] < 2), "needs sd > 0 and n of 2 or more"
+        )
+    else:
+        wrong = (records["events"] < 0) | (records["events"] > records["n"]) | (records["n"] < 1)
+        _refuse(records, wrong, "needs 0 <= events <= n and n of 1 or more")
+    check_people_count_once(records, kind=kind)
+    return records
+
+
+def _refuse(records: pd.DataFrame, bad: pd.Series, reason: str) -> None:
+    if bad.any():
+        lines = [
+            f"trial {row.trial}, arm {row.arm}, {row.outcome} {row.timepoint}".rstrip()
+            for row in records[bad].itertuples()
+        ]
+        raise DataError(f"outcomes.csv: a record {reason}:\n  " + "\n  ".join(sorted(lines)))
+
+
+def check_people_count_once(records: pd.DataFrame, *, kind: str) -> None:
+    """Refuse two records of one arm, and one arm entered under two names.
+
+    Two arms of one trial, stratum and role are the same people when mean and SD agree to the
+    last digit (whatever their n: a shared arm is sometimes split by halving it). Counts agree by
+    chance more often: there only control arms of one comparator with the same n are refused.
+
+    Parameters
+    ----------
+    records
+        Records of one outcome, from `arm_records`.
+    kind
+        ``"continuous"`` or ``"binary"``.
+
+    Raises
+    ------
+    DataError
+        If people would count twice; all places are listed.
+    """
+    again = records.duplicated([*OCCASION, "arm"], keep=False)
+    _refuse(records, again, "of the same arm, timepoint and instrument stands there twice")
+    if kind == "continuous":
+        numbers, compared = ["drug", "mean", "sd"], records
+    else:
+        numbers, compared = ["comparator", "events", "n"], records[records["role"] == "control"]
+    twins = compared[compared.duplicated([*OCCASION, "role", *numbers], keep=False)]
+    if twins.empty:
+        return
+    lines = [
+        f"trial {key[0]}, {group['outcome'].iloc[0]} {key[1]}".rstrip()
+        + f": arms {', '.join(sorted(group['arm']))}, "
+        + ", ".join(f"{name} {group[name].iloc[0]}" for name in numbers)
+        for key, group in twins.groupby([*OCCASION, "role", *numbers], sort=True)
+    ]
+    raise DataError(
+        "outcomes.csv: one arm seems to stand there under two names, so that its people would "
+        "count twice:\n  " + "\n  ".join(lines) + "\n"
+        "Enter a shared arm once, it is compared with every other arm; if these are different "
+        "people, give their arms different strata."
+    )
+
+
+def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
+    """Return one row a contrast: a treatment arm beside its control arm, in canonical order.
+
+    Parameters
+    ----------
+    records
+        Records of one outcome, from `arm_records`.
+    comparator
+        ``"placebo"`` or another comparator by name; ``"active"`` is any but placebo.
+
+    Returns
+    -------
+    DataFrame
+        Columns of the treatment arm end in ``_t``, of the control arm in ``_c``; labels are
+        `contrast`, `comparison`, `cell` and `partition`.
+
+    Raises
+    ------
+    QueryError
+        If no contrast has that comparator.
+    DataError
+        If an arm of a contrast has no known drug or no route.
+    """
+    controls = records[records["role"] == "control"]
+    wanted = controls["comparator"] == comparator
+    if comparator == "active":
+        wanted = ~controls["comparator"].isin(["placebo", ""])
+    treated = records[records["role"] == "treatment"]
+    shared = [*OCCASION, "outcome", "label", "rob_randomisation"]
+    rows = treated.merge(controls[wanted], on=shared, suffixes=("_t", "_c"))
+    if rows.empty:
+        known = ", ".join(sorted(set(controls["comparator"]) - {""})) or "none"
+        raise QueryError(f"no contrast against {comparator!r}; comparators there are {known}")
+    nameless = ~rows["drug_t"].isin(DRUGS) | (rows["route_t"] == "")
+    if nameless.any():
+        arms = sorted(set(rows.loc[nameless, "trial"] + " " + rows.loc[nameless, "arm_t"]))
+        message = f"arms.csv: {', '.join(arms)}: a treatment arm needs a drug of the glossary"
+        raise DataError(f"{message} and a route")
+    return _sorted(_labelled(rows))
+
+
+def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
+    partition = rows["drug_t"] + SEPARATOR + rows["route_t"]
+    cell = [
+        cell_label(*key)
+        for key in zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
+    ]
+    stratum = rows["stratum"].map(lambda text: f" ({text})" if text else "")
+    against = rows["comparator_c"].map(lambda text: "" if text == "placebo" else f" vs {text}")
+    comparison = rows["label"] + ": " + partition + " vs " + rows["comparator_c"] + stratum
+    arms = " [" + rows["arm_t"] + ", " + rows["arm_c"] + "]"
+    ambiguous = arms.groupby(comparison).transform("nunique") > 1
+    contrast = rows["label"] + ": " + pd.Series(cell, index=rows.index) + against + stratum
+    rows = rows.assign(
+        partition=partition,
+        cell=cell,
+        comparison=comparison.where(~ambiguous, comparison + arms),
+        contrast=contrast.where(~ambiguous, contrast + arms),
+    )
+    again = rows["contrast"].duplicated(keep=False)
+    named = rows["contrast"] + ", " + rows["instrument"]
+    return rows.assign(contrast=rows["contrast"].where(~again, named))
+
+
+def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
+    words = zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
+    keys = [
+        (*(glossary_order(str(word)) for word in three), label, contrast)
+        for three, label, contrast in zip(words, rows["label"], rows["contrast"], strict=True)
+    ]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return rows.iloc[order].reset_index(drop=True)
