@@ -1,0 +1,56 @@
+"""``decisions.csv``: what was merged, re-expressed, set aside or flagged, and why.
+
+Exclusions are data: `apply_decisions` leaves out the records that a ``set_aside`` decision on the
+table ``outcomes`` names, and no code knows a trial by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_nmda.data.tables import TrialData
+
+
+def targets(target: str) -> tuple[str, ...]:
+    """Return the keys that a decision names, in the order in which it names them."""
+    return tuple(part.strip() for part in target.split(";") if part.strip())
+
+
+def set_aside(decisions: pd.DataFrame, *, table: str = "outcomes") -> pd.DataFrame:
+    """Return the decisions that leave rows of a table out."""
+    chosen = (decisions["action"] == "set_aside") & (decisions["table"] == table)
+    return decisions[chosen]
+
+
+def apply_decisions(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return the outcome records without those set aside.
+
+    A decision with targets leaves out these ``outcome_id``; one with a trial and no target leaves
+    out every record of the trial.
+    """
+    kept = outcomes
+    for row in set_aside(decisions).itertuples():
+        names = targets(str(row.target))
+        gone = kept["outcome_id"].isin(names) if names else kept["trial"] == row.trial
+        kept = kept[~gone]
+    return kept
+
+
+def decisions_for(trials: TrialData, *, trial: str | None = None) -> pd.DataFrame:
+    """Return every decision with the number of outcome records it concerns, or those on one trial.
+
+    ``trial`` takes an identifier or a label. The column ``records`` counts the records in the
+    loaded outcomes; it is 0 for records that were set aside.
+    """
+    frame = trials.decisions
+    if trial is not None:
+        labels = trials.trials.set_index("label")["trial"]
+        frame = frame[frame["trial"] == labels.get(trial, trial)]
+    identifiers = set(trials.outcomes["outcome_id"])
+    records = [
+        sum(name in identifiers for name in targets(str(target))) for target in frame["target"]
+    ]
+    return frame.assign(records=records)

@@ -1,0 +1,110 @@
+"""CSV files as text: read strictly, every structural fault named with its row.
+
+Needs only the standard library. Cells stay strings here; `typed_frame` in ``tables.py`` gives
+them types. `table_digests` tells whether tables have changed without reading them.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from bayes_nmda import paths
+from bayes_nmda.data.problems import Problem, quoted
+
+type Row = dict[str, str]
+
+
+def table_digests(path: str | Path | None = None) -> dict[str, str]:
+    """Return the SHA-256 of every table file of a data folder, by file name.
+
+    ``path`` is a data folder; the project's own by default. Imports neither pandas nor pandera.
+    """
+    folder = paths.data() if path is None else Path(path)
+    return {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.glob("*.csv"))
+    }
+
+
+def _text(file: Path, name: str) -> tuple[str, list[Problem]]:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return "", [Problem(name, 0, "", "no file", "a CSV file", f"put {name} into its folder")]
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        found = f"byte 0x{content[error.start]:02x} that is not UTF-8"
+        return "", [Problem(name, row, "", found, "UTF-8 text", "save the file as UTF-8")]
+    if not text.strip():
+        return "", [Problem(name, 0, "", "an empty file", "a header and rows", "restore the file")]
+    return text.removeprefix("\ufeff"), []
+
+
+def _column_problems(header: Sequence[str], columns: Sequence[str], name: str) -> list[Problem]:
+    problems = []
+    for column in columns:
+        if column not in header:
+            advice = f"add the column {column}"
+            problems.append(Problem(name, 1, column, "no such column", "the column", advice))
+    for column in header:
+        if column not in columns:
+            problems.append(
+                Problem(name, 1, column, "an unknown column", ", ".join(columns), "remove it")
+            )
+        elif header.count(column) > 1:
+            problems.append(Problem(name, 1, column, "a column twice", "it once", "remove one"))
+    return problems
+
+
+def read_rows(
+    file: Path, columns: Sequence[str] = (), *, name: str = ""
+) -> tuple[list[Row], list[Problem]]:
+    """Return the rows of a CSV file as text, and everything that is wrong with its structure.
+
+    Row ``i`` of the result is row ``i + 2`` of the file. With ``columns`` the header must have
+    exactly these names, in any order. ``name`` is what messages call the file.
+    """
+    name = name or file.name
+    text, problems = _text(file, name)
+    if problems:
+        return [], problems
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[Row] = []
+    try:
+        header = next(reader)
+        if columns:
+            problems += _column_problems(header, columns, name)
+        for number, cells in enumerate(reader, start=2):
+            if len(cells) != len(header):
+                allowed = f"{len(header)} cells, as in the header"
+                advice = "quote cells that contain commas"
+                problems.append(Problem(name, number, "", f"{len(cells)} cells", allowed, advice))
+            padded = cells + [""] * (len(header) - len(cells))
+            rows.append(dict(zip(header, padded, strict=False)))
+    except csv.Error as error:
+        problems.append(
+            Problem(
+                name,
+                reader.line_num,
+                "",
+                f"text that is not CSV ({quoted(error)})",
+                "comma-separated cells with paired quotes",
+                "mend the quotes of this row",
+            )
+        )
+    return rows, problems
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    """Return rows as the text of a CSV file: UTF-8, Unix line ends, quotes where needed."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()

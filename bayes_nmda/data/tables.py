@@ -1,0 +1,226 @@
+"""The tables of ``data/`` as one value with `select`.
+
+In goes a folder of CSV files that the descriptor describes, out comes a `TrialData`. Missing text
+is the empty string, so that comparing and grouping never lose a row; a missing number is NaN or
+NA. Loading never writes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayes_nmda import paths
+from bayes_nmda.data.decisions import apply_decisions
+from bayes_nmda.data.descriptor import Field, Table, read_package
+from bayes_nmda.data.problems import Problem, quoted, raise_for
+from bayes_nmda.data.reading import Row, read_rows, table_digests
+from bayes_nmda.errors import UsageError
+
+_WHOLE = re.compile(r"[+-]?\d+")
+_BOOLEANS = {"true": True, "false": False}
+_ALLOWED = {
+    "integer": "a whole number",
+    "number": "a number with a decimal point",
+    "boolean": "true or false",
+    "date": "a date as 2025-08-31",
+}
+#: Tables that only the builder reads.
+_BUILDER_ONLY = frozenset({"arm_links"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialData:
+    """Arm-level results of trials, with the trials, arms and printed numbers around them.
+
+    Every table is a DataFrame with the columns of ``datapackage.json``; ``outcomes`` has one
+    record an arm, outcome and timepoint. ``digests`` maps a file name to the SHA-256 of its bytes.
+    """
+
+    trials: pd.DataFrame
+    arms: pd.DataFrame
+    outcomes: pd.DataFrame
+    decisions: pd.DataFrame
+    published: pd.DataFrame
+    analyses: pd.DataFrame
+    abstract_outcomes: pd.DataFrame
+    path: Path
+    digests: dict[str, str]
+
+    def select(
+        self,
+        *,
+        outcome: str | Iterable[str] | None = None,
+        timepoint: str | Iterable[str] | None = None,
+        drug: str | Iterable[str] | None = None,
+        route: str | Iterable[str] | None = None,
+        comparator: str | Iterable[str] | None = None,
+        trial: str | Iterable[str] | None = None,
+    ) -> TrialData:
+        """Return the same value with fewer outcome records, and the trials and arms they need.
+
+        A selector left out means all; several values may be given. ``drug`` and ``route`` choose
+        treatment arms, ``comparator`` control arms, and each arm keeps the arms it is compared
+        with. ``trial`` takes identifiers or labels. The other tables stay whole.
+
+        Raises
+        ------
+        UsageError
+            If a value does not occur; the message lists those that do.
+        """
+        from bayes_nmda.data.selection import select_records
+
+        records = select_records(
+            self.outcomes,
+            self.arms,
+            self.trials,
+            {
+                "outcome": outcome,
+                "timepoint": timepoint,
+                "drug": drug,
+                "route": route,
+                "comparator": comparator,
+                "trial": trial,
+            },
+        )
+        used = pd.MultiIndex.from_frame(records[["trial", "arm"]])
+        arms = self.arms[pd.MultiIndex.from_frame(self.arms[["trial", "arm"]]).isin(used)]
+        trials = self.trials[self.trials["trial"].isin(records["trial"])]
+        return replace(self, outcomes=records, arms=arms, trials=trials)
+
+    def _summary(self) -> list[tuple[str, str]]:
+        outcomes = self.outcomes
+        continuous = int((outcomes["kind"] == "continuous").sum())
+        with_rows = outcomes["trial"].nunique()
+        return [
+            ("trials", f"{len(self.trials)}, {with_rows} of them with outcome records"),
+            ("arms", f"{len(self.arms)}"),
+            (
+                "outcome records",
+                f"{len(outcomes)}: {continuous} continuous, {len(outcomes) - continuous} binary",
+            ),
+            ("outcomes", ", ".join(dict.fromkeys(outcomes["outcome"])) or "none"),
+            ("decisions", f"{len(self.decisions)}"),
+            ("published numbers", f"{len(self.published)}"),
+        ]
+
+    def __repr__(self) -> str:
+        """Return what the tables hold, a line a table."""
+        return "\n".join(["TrialData", *(f"  {name}: {text}" for name, text in self._summary())])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in self._summary()
+        )
+        return f"<table><caption>TrialData</caption>{rows}</table>"
+
+
+def load_trials(path: str | Path | None = None, *, validate: bool = True) -> TrialData:
+    """Return the tables of a data folder, checked, with the rows that are set aside left out.
+
+    ``path`` is a folder with the tables of ``data/datapackage.json``; the project's own by
+    default. Structure and types are always checked; ``validate=False`` skips the rules on values,
+    keys and columns that belong together, and the import of pandera.
+
+    Raises
+    ------
+    DataError
+        If a table breaks a rule; every bad row is listed.
+    UsageError
+        If ``path`` is not a folder.
+    """
+    folder = paths.data() if path is None else Path(path)
+    if not folder.is_dir():
+        message = f"path: found {str(folder)!r}; allowed: a folder with the tables of data/"
+        raise UsageError(message)
+    tables = [table for table in read_package().tables if table.name not in _BUILDER_ONLY]
+    frames: dict[str, pd.DataFrame] = {}
+    problems: list[Problem] = []
+    for table in tables:
+        rows, found = read_rows(folder / table.path, table.columns, name=table.path)
+        frame, wrong = typed_frame(table, rows)
+        frames[table.name] = frame
+        problems += found + wrong
+    if validate:
+        from bayes_nmda.data.schemas import validation_problems
+
+        known = {(problem.file, problem.row, problem.column) for problem in problems}
+        problems += [
+            problem
+            for problem in validation_problems(tables, frames)
+            if (problem.file, problem.row, problem.column) not in known
+        ]
+    raise_for(problems)
+    frames["outcomes"] = apply_decisions(frames["outcomes"], frames["decisions"])
+    return TrialData(**frames, path=folder, digests=table_digests(folder))
+
+
+def typed_frame(table: Table, rows: list[Row]) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return rows of text as a DataFrame with the types of the descriptor, and the bad cells.
+
+    A cell that has no value of its type counts as missing in the frame. Row ``i`` of the frame is
+    row ``i + 2`` of the file.
+    """
+    problems: list[Problem] = []
+    columns: dict[str, pd.Series[Any]] = {}
+    for field in table.fields:
+        values = []
+        for number, row in enumerate(rows, start=2):
+            text = row.get(field.name, "")
+            value, good = _value(field, text)
+            values.append(value)
+            if not good:
+                advice = f"correct the cell: {field.description}"
+                problems.append(
+                    Problem(
+                        table.path, number, field.name, quoted(text), _ALLOWED[field.type], advice
+                    )
+                )
+        columns[field.name] = pd.Series(values, dtype=_dtype(field, values))
+    return pd.DataFrame(columns), problems
+
+
+def _value(field: Field, text: str) -> tuple[Any, bool]:
+    if field.type == "string":
+        return text, True
+    if field.type == "date":
+        try:
+            date.fromisoformat(text)
+        except ValueError:
+            return "", not text
+        return text, True
+    if not text:
+        return None, True
+    if field.type == "boolean":
+        return _BOOLEANS.get(text), text in _BOOLEANS
+    if field.type == "integer":
+        good = _WHOLE.fullmatch(text) is not None
+        return (int(text) if good else None), good
+    try:
+        value = float(text)
+    except ValueError:
+        return None, False
+    return (value, True) if math.isfinite(value) else (None, False)
+
+
+def _dtype(field: Field, values: list[Any]) -> str:
+    complete = field.required and None not in values
+    match field.type:
+        case "integer":
+            return "int64" if complete else "Int64"
+        case "boolean":
+            return "bool" if complete else "boolean"
+        case "number":
+            return "float64"
+        case _:
+            return "str"
