@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bayes_nmda.data.descriptor import read_package
 from bayes_nmda.data.problems import Problem, quoted, raise_for
-from bayes_nmda.data.reading import Row, read_rows
+from bayes_nmda.data.reading import Row, read_sheet
 
 EXPORT = "CD015373-data-rows.csv"
 LINKS = "arm_links.csv"
@@ -24,6 +25,13 @@ _JUDGEMENTS = {
 }
 _RANDOMISATION = "Bias arising from the randomization process (judgement)"
 _OVERALL = "Overall bias (judgement)"
+#: Columns of a Cochrane data package that are read here.
+_COLUMNS = (
+    *("Analysis group", "Analysis number", "Analysis name", "Subgroup", "Study", "Footnotes"),
+    *(f"Experimental {name}" for name in ("mean", "SD", "cases", "N")),
+    *(f"Control {name}" for name in ("mean", "SD", "cases", "N")),
+    *("Mean", "CI start", "CI end", "Weight", _RANDOMISATION, _OVERALL),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +75,10 @@ def read_raw(folder: Path, name: str) -> list[Row]:
     DataError
         If the file is missing, empty, not UTF-8 or not CSV.
     """
-    rows, problems = read_rows(folder / "raw" / name, name=f"raw/{name}")
-    raise_for(problems)
-    return rows
+    columns = _COLUMNS if name == EXPORT else ()
+    sheet = read_sheet(folder / "raw" / name, columns, name=f"raw/{name}", extra=True)
+    raise_for(sheet.problems)
+    return list(sheet.rows)
 
 
 def read_links(folder: Path) -> list[Row]:
@@ -80,9 +89,9 @@ def read_links(folder: Path) -> list[Row]:
     DataError
         If the file is missing, empty, not UTF-8 or not CSV.
     """
-    rows, problems = read_rows(folder / LINKS)
-    raise_for(problems)
-    return rows
+    sheet = read_sheet(folder / LINKS, read_package().table("arm_links").columns)
+    raise_for(sheet.problems)
+    return list(sheet.rows)
 
 
 def whole(text: str) -> str:

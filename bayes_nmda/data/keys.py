@@ -11,6 +11,11 @@ from bayes_nmda.data.descriptor import ForeignKey, Table
 from bayes_nmda.data.problems import Problem, quoted
 
 
+def _has(frames: dict[str, pd.DataFrame], table: str, *columns: str) -> bool:
+    """Tell whether a table has the columns that a check needs; the reader names missing ones."""
+    return set(columns) <= set(frames[table].columns)
+
+
 def _cells(frame: pd.DataFrame, names: Iterable[str]) -> list[tuple[str, ...]]:
     columns = [frame[name].astype(str) for name in names]
     return list(zip(*columns, strict=True))
@@ -48,13 +53,16 @@ def _orphans(table: Table, frames: dict[str, pd.DataFrame], key: ForeignKey) -> 
 def key_problems(table: Table, frames: dict[str, pd.DataFrame]) -> list[Problem]:
     """Return rows that repeat a key of a table, or refer to a row that does not exist."""
     frame = frames[table.name]
+    single = [(field.name,) for field in table.fields if field.unique]
     problems = [
         problem
-        for key in (table.primary_key, *table.unique_keys)
+        for key in dict.fromkeys((table.primary_key, *table.unique_keys, *single))
+        if set(key) <= set(frame.columns)
         for problem in _repeats(table, frame, key)
     ]
     for link in table.foreign_keys:
-        problems += _orphans(table, frames, link)
+        if _has(frames, table.name, *link.fields) and _has(frames, link.table, *link.reference):
+            problems += _orphans(table, frames, link)
     return problems
 
 
@@ -88,36 +96,73 @@ def _both_sides(frames: dict[str, pd.DataFrame]) -> list[Problem]:
     return problems
 
 
+def _too_many(frames: dict[str, pd.DataFrame]) -> list[Problem]:
+    """No record has more participants than its arm."""
+    arms = frames["arms"].drop_duplicates(["trial", "arm"])
+    sizes = frames["outcomes"].merge(arms, on=["trial", "arm"], how="left")
+    bad = (sizes["n"] > sizes["n_arm"]).fillna(False).astype(bool)
+    return [
+        Problem(
+            "outcomes.csv",
+            int(row) + 2,
+            "n",
+            quoted(sizes.at[row, "n"]),
+            f"at most the {sizes.at[row, 'n_arm']!s} participants of the arm",
+            "correct n, or n_arm in arms.csv",
+        )
+        for row in sizes.index[bad]
+    ]
+
+
 def _unknown_parts(frames: dict[str, pd.DataFrame]) -> list[Problem]:
-    """Arms that a merged arm names, and records that a decision names, exist."""
+    """Dose arms that a merged arm names exist."""
     arms = set(_cells(frames["arms"], ("trial", "arm")))
-    problems = [
+    return [
         Problem("arms.csv", number, "merged_from", quoted(part), "arms of the trial", "correct it")
         for number, row in enumerate(frames["arms"].itertuples(), start=2)
         for part in targets(str(row.merged_from))
         if (row.trial, part) not in arms
     ]
-    keys = {
-        "outcomes": set(frames["outcomes"]["outcome_id"]),
-        "abstract_outcomes": set(frames["abstract_outcomes"]["id"]),
-        "published": set(frames["published"]["id"]),
-        "trials": set(frames["trials"]["trial"]),
-        "analyses": set(frames["published"]["analysis"]),
+
+
+def _unknown_targets(frames: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Rows that a decision names exist; one that sets records aside names them."""
+    known = {
+        table: set(frames[table][key])
+        for table, key in (
+            ("outcomes", "outcome_id"),
+            ("abstract_outcomes", "id"),
+            ("published", "id"),
+            ("trials", "trial"),
+        )
+        if _has(frames, table, key)
     }
+    if _has(frames, "published", "analysis"):
+        known["analyses"] = set(frames["published"]["analysis"])
+    if _has(frames, "arms", "trial", "arm"):
+        known["arms"] = {
+            f"{trial}:{arm}" for trial, arm in _cells(frames["arms"], ("trial", "arm"))
+        }
+    problems = []
     for number, row in enumerate(frames["decisions"].itertuples(), start=2):
+        table = str(row.table)
         for part in targets(str(row.target)):
-            known = keys.get(str(row.table))
-            if (known is not None and part not in known) or (
-                row.table == "arms" and (row.trial, part) not in arms
-            ):
-                allowed = f"a key of {row.table}"
+            key = f"{row.trial}:{part}" if table == "arms" else part
+            if table in known and key not in known[table]:
                 problems.append(
-                    Problem("decisions.csv", number, "target", quoted(part), allowed, "correct it")
+                    Problem(
+                        "decisions.csv",
+                        number,
+                        "target",
+                        quoted(part),
+                        f"a key of {table}",
+                        "correct the key, or remove the decision",
+                    )
                 )
-        if row.action == "set_aside" and not row.target and not row.trial:
-            advice = "name the rows or the trial"
+        if (row.action, table) == ("set_aside", "outcomes") and not (row.target or row.trial):
+            advice = "name the records or the trial"
             problems.append(
-                Problem("decisions.csv", number, "target", "nothing", "rows or a trial", advice)
+                Problem("decisions.csv", number, "target", "nothing", "records", advice)
             )
     return problems
 
@@ -141,4 +186,14 @@ def _known_analyses(frames: dict[str, pd.DataFrame]) -> list[Problem]:
 
 def relation_problems(frames: dict[str, pd.DataFrame]) -> list[Problem]:
     """Return what is wrong between the tables beyond their foreign keys."""
-    return [*_both_sides(frames), *_unknown_parts(frames), *_known_analyses(frames)]
+    problems: list[Problem] = []
+    arms = _has(frames, "arms", "trial", "arm", "role", "stratum", "n_arm")
+    if arms and _has(frames, "outcomes", "trial", "arm", "outcome", "timepoint", "n"):
+        problems += _both_sides(frames) + _too_many(frames)
+    if _has(frames, "arms", "trial", "arm", "merged_from"):
+        problems += _unknown_parts(frames)
+    if _has(frames, "decisions", "trial", "table", "target", "action"):
+        problems += _unknown_targets(frames)
+    if _has(frames, "outcomes", "analyses") and _has(frames, "published", "analysis"):
+        problems += _known_analyses(frames)
+    return problems

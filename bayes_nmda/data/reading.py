@@ -1,6 +1,6 @@
 """CSV files as text: read strictly, every structural fault named with its row.
 
-Needs only the standard library. Cells stay strings here; `typed_frame` in ``tables.py`` gives
+Needs only the standard library. Cells stay strings here; `typed_frame` in ``frames.py`` gives
 them types. `table_digests` tells whether tables have changed without reading them.
 """
 
@@ -10,10 +10,11 @@ import csv
 import hashlib
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bayes_nmda import paths
-from bayes_nmda.data.problems import Problem, quoted
+from bayes_nmda.data.problems import Problem
 
 type Row = dict[str, str]
 
@@ -46,40 +47,54 @@ def _text(file: Path, name: str) -> tuple[str, list[Problem]]:
     return text.removeprefix("\ufeff"), []
 
 
-def _column_problems(header: Sequence[str], columns: Sequence[str], name: str) -> list[Problem]:
+def _column_problems(
+    header: Sequence[str], columns: Sequence[str], name: str, *, extra: bool
+) -> list[Problem]:
     problems = []
     for column in columns:
         if column not in header:
             advice = f"add the column {column}"
             problems.append(Problem(name, 1, column, "no such column", "the column", advice))
-    for column in header:
-        if column not in columns:
-            problems.append(
-                Problem(name, 1, column, "an unknown column", ", ".join(columns), "remove it")
-            )
-        elif header.count(column) > 1:
+    for column in dict.fromkeys(header):
+        if column not in columns and not extra:
+            allowed = ", ".join(columns)
+            problems.append(Problem(name, 1, column, "an unknown column", allowed, "remove it"))
+        if header.count(column) > 1:
             problems.append(Problem(name, 1, column, "a column twice", "it once", "remove one"))
     return problems
 
 
-def read_rows(
-    file: Path, columns: Sequence[str] = (), *, name: str = ""
-) -> tuple[list[Row], list[Problem]]:
-    """Return the rows of a CSV file as text, and everything that is wrong with its structure.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A CSV file as text: its header, its rows, and what is wrong with its structure.
 
-    Row ``i`` of the result is row ``i + 2`` of the file. With ``columns`` the header must have
-    exactly these names, in any order. ``name`` is what messages call the file.
+    Row ``i`` of ``rows`` is row ``i + 2`` of the file.
+    """
+
+    header: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read_sheet(
+    file: Path, columns: Sequence[str] = (), *, name: str = "", extra: bool = False
+) -> Sheet:
+    """Return a CSV file as text with everything that is wrong with its structure.
+
+    With ``columns`` the header must have these names, in any order, and with ``extra`` it may
+    have others. ``name`` is what messages call the file.
     """
     name = name or file.name
     text, problems = _text(file, name)
     if problems:
-        return [], problems
+        return Sheet(problems=tuple(problems))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] = []
     rows: list[Row] = []
     try:
         header = next(reader)
         if columns:
-            problems += _column_problems(header, columns, name)
+            problems += _column_problems(header, columns, name, extra=extra)
         for number, cells in enumerate(reader, start=2):
             if len(cells) != len(header):
                 allowed = f"{len(header)} cells, as in the header"
@@ -88,17 +103,11 @@ def read_rows(
             padded = cells + [""] * (len(header) - len(cells))
             rows.append(dict(zip(header, padded, strict=False)))
     except csv.Error as error:
-        problems.append(
-            Problem(
-                name,
-                reader.line_num,
-                "",
-                f"text that is not CSV ({quoted(error)})",
-                "comma-separated cells with paired quotes",
-                "mend the quotes of this row",
-            )
-        )
-    return rows, problems
+        found = f"text that is not CSV ({error})"
+        allowed = "comma-separated cells with paired quotes"
+        advice = "mend the quotes of this row"
+        problems.append(Problem(name, reader.line_num, "", found, allowed, advice))
+    return Sheet(tuple(header), tuple(rows), tuple(problems))
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Row]) -> str:

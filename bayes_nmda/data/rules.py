@@ -85,11 +85,19 @@ def _ratio_positive(frame: pd.DataFrame) -> pd.Series[bool]:
     return ~((frame["measure"] == "RR") & (frame["ci_low"] <= 0))
 
 
+def _inside_scale(frame: pd.DataFrame) -> pd.Series[bool]:
+    return ~(frame["instrument"].str.contains("0-100") & (frame["mean"].abs() > 100))
+
+
 def _treatment_drug(frame: pd.DataFrame) -> pd.Series[bool]:
     return (frame["role"] != "treatment") | frame["drug"].isin(DRUGS)
 
 
 _CONTINUOUS, _BINARY = equals("kind", "continuous"), equals("kind", "binary")
+_OF_EFFECT = (
+    *("trial", "analysis", "main_analysis", "treatment_arm", "control_arm"),
+    *("outcome", "measure", "decimals"),
+)
 _INTERVAL_ADVICE = "exchange the ends or correct the number; compare with the locator"
 
 RULES: Final[dict[str, tuple[Rule, ...]]] = {
@@ -123,13 +131,13 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     ),
     "outcomes": (
         Rule(
-            ("mean", "sd"),
+            ("mean", "sd", "value_type", "events", "kind"),
             only_if(_CONTINUOUS, filled=("mean", "sd", "value_type"), empty=("events",)),
             "mean, sd and value_type, and no events, where kind is continuous",
             "fill or empty the cells, or correct the kind",
         ),
         Rule(
-            ("events", "mean", "sd"),
+            ("events", "mean", "sd", "value_type", "kind"),
             only_if(_BINARY, filled=("events",), empty=("mean", "sd", "value_type")),
             "events, and no mean, sd or value_type, where kind is binary",
             "fill or empty the cells, or correct the kind",
@@ -141,13 +149,19 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             "correct one of the two; a participant counts once however many events",
         ),
         Rule(
+            ("mean", "instrument"),
+            _inside_scale,
+            "at most 100 in size on a scale of 0 to 100",
+            "correct the mean or the instrument",
+        ),
+        Rule(
             ("change_score", "value_type"),
             _change_matches,
             "true exactly where value_type is change",
             "correct one of the two",
         ),
         Rule(
-            ("outcome_id",),
+            ("outcome_id", "trial", "arm", "outcome", "timepoint"),
             _identifier_matches,
             "trial:arm:outcome, and :timepoint where there is one",
             "compose the identifier from the row's own cells",
@@ -180,25 +194,13 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         ),
         Rule(("ci_low", "measure"), _ratio_positive, "a ratio above 0", _INTERVAL_ADVICE),
         Rule(
-            ("trial", "analysis", "treatment_arm", "control_arm", "measure"),
-            only_if(
-                equals("kind", "row_effect"),
-                filled=(
-                    "trial",
-                    "analysis",
-                    "main_analysis",
-                    "treatment_arm",
-                    "control_arm",
-                    "outcome",
-                    "measure",
-                    "decimals",
-                ),
-            ),
+            (*_OF_EFFECT, "kind"),
+            only_if(equals("kind", "row_effect"), filled=_OF_EFFECT),
             "trial, analyses, arms, outcome, measure and decimals in every row_effect",
             "complete the row",
         ),
         Rule(
-            ("estimate", "kind"),
+            ("estimate", "measure", "decimals", "kind"),
             only_if(equals("kind", "pooled"), filled=("estimate", "measure", "decimals")),
             "estimate, measure and decimals in every pooled row",
             "complete the row, or make its kind context",

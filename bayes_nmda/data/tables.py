@@ -7,32 +7,21 @@ NA. Loading never writes.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from bayes_nmda import paths
 from bayes_nmda.data.decisions import apply_decisions
-from bayes_nmda.data.descriptor import Field, Table, read_package
-from bayes_nmda.data.problems import Problem, quoted, raise_for
-from bayes_nmda.data.reading import Row, read_rows, table_digests
+from bayes_nmda.data.descriptor import read_package
+from bayes_nmda.data.frames import typed_frame
+from bayes_nmda.data.problems import Problem, raise_for
+from bayes_nmda.data.reading import read_sheet, table_digests
 from bayes_nmda.errors import UsageError
 
-_WHOLE = re.compile(r"[+-]?\d+")
-_BOOLEANS = {"true": True, "false": False}
-_ALLOWED = {
-    "integer": "a whole number",
-    "number": "a number with a decimal point",
-    "boolean": "true or false",
-    "date": "a date as 2025-08-31",
-}
 #: Tables that only the builder reads.
 _BUILDER_ONLY = frozenset({"arm_links"})
 
@@ -147,10 +136,9 @@ def load_trials(path: str | Path | None = None, *, validate: bool = True) -> Tri
     frames: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
     for table in tables:
-        rows, found = read_rows(folder / table.path, table.columns, name=table.path)
-        frame, wrong = typed_frame(table, rows)
-        frames[table.name] = frame
-        problems += found + wrong
+        sheet = read_sheet(folder / table.path, table.columns, name=table.path)
+        frames[table.name], bad_cells = typed_frame(table, sheet)
+        problems += [*sheet.problems, *bad_cells]
     if validate:
         from bayes_nmda.data.schemas import validation_problems
 
@@ -163,64 +151,3 @@ def load_trials(path: str | Path | None = None, *, validate: bool = True) -> Tri
     raise_for(problems)
     frames["outcomes"] = apply_decisions(frames["outcomes"], frames["decisions"])
     return TrialData(**frames, path=folder, digests=table_digests(folder))
-
-
-def typed_frame(table: Table, rows: list[Row]) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return rows of text as a DataFrame with the types of the descriptor, and the bad cells.
-
-    A cell that has no value of its type counts as missing in the frame. Row ``i`` of the frame is
-    row ``i + 2`` of the file.
-    """
-    problems: list[Problem] = []
-    columns: dict[str, pd.Series[Any]] = {}
-    for field in table.fields:
-        values = []
-        for number, row in enumerate(rows, start=2):
-            text = row.get(field.name, "")
-            value, good = _value(field, text)
-            values.append(value)
-            if not good:
-                advice = f"correct the cell: {field.description}"
-                problems.append(
-                    Problem(
-                        table.path, number, field.name, quoted(text), _ALLOWED[field.type], advice
-                    )
-                )
-        columns[field.name] = pd.Series(values, dtype=_dtype(field, values))
-    return pd.DataFrame(columns), problems
-
-
-def _value(field: Field, text: str) -> tuple[Any, bool]:
-    if field.type == "string":
-        return text, True
-    if field.type == "date":
-        try:
-            date.fromisoformat(text)
-        except ValueError:
-            return "", not text
-        return text, True
-    if not text:
-        return None, True
-    if field.type == "boolean":
-        return _BOOLEANS.get(text), text in _BOOLEANS
-    if field.type == "integer":
-        good = _WHOLE.fullmatch(text) is not None
-        return (int(text) if good else None), good
-    try:
-        value = float(text)
-    except ValueError:
-        return None, False
-    return (value, True) if math.isfinite(value) else (None, False)
-
-
-def _dtype(field: Field, values: list[Any]) -> str:
-    complete = field.required and None not in values
-    match field.type:
-        case "integer":
-            return "int64" if complete else "Int64"
-        case "boolean":
-            return "bool" if complete else "boolean"
-        case "number":
-            return "float64"
-        case _:
-            return "str"
