@@ -127,7 +127,7 @@ def hedges_factor(degrees_of_freedom: ArrayLike) -> Floats:
     Examples
     --------
     >>> round(float(hedges_factor(18)), 6)
-    0.957587
+    0.957646
     """
     (m,) = floats(degrees_of_freedom=degrees_of_freedom)
     check_sample_size("degrees_of_freedom", m)

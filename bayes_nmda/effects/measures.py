@@ -99,6 +99,30 @@ def contrast_effects(rows: pd.DataFrame, measure: Measure) -> Effects:
     )
 
 
+def check_one_scale(rows: pd.DataFrame, measure: Measure) -> None:
+    """Refuse mean differences on several instruments: their units do not compare.
+
+    Parameters
+    ----------
+    rows
+        Contrasts with `instrument`; the empty string counts as one of its own.
+    measure
+        Measure of the model.
+
+    Raises
+    ------
+    SpecError
+        If the measure is the mean difference and there is more than one instrument.
+    """
+    instruments = sorted(set(rows["instrument"]))
+    if measure == "MD" and len(instruments) > 1:
+        names = "; ".join(name or "(not named)" for name in instruments)
+        raise SpecError(
+            f"measure is 'MD', but {rows['outcome'].iloc[0]} was measured with several "
+            f"instruments: {names}; set measure to 'SMD'"
+        )
+
+
 def orientation(rows: pd.DataFrame, measure: Measure, benefit: str) -> Floats:
     """Return -1 where an effect must change its sign so that all rows mean the same.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import html
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,12 @@ from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.measures import (
     KINDS,
     Effects,
+    check_one_scale,
     contrast_covariance,
     contrast_effects,
     orientation,
 )
+from bayes_nmda.effects.settings import EffectSettings
 from bayes_nmda.errors import UsageError
 from bayes_nmda.terms import Measure
 
@@ -52,58 +54,6 @@ _NUMBERS: Final = {
 }
 _REMARKS: Final = ["treatment_arm", "control_arm", "stratum", "rob", "flags", "route_basis"]
 _BRIEF: Final = ["contrast", "comparator", "yi", "sei", "n_t", "n_c", "rob", "flags"]
-
-
-class Selection(Protocol):
-    """Which rows a model is about."""
-
-    @property
-    def outcome(self) -> str:
-        """Key of the outcome."""
-        ...
-
-    @property
-    def comparator(self) -> str:
-        """Comparator by name, or ``"active"``."""
-        ...
-
-
-class CovarianceSettings(Protocol):
-    """What a model assumes of repeated measurements."""
-
-    @property
-    def timepoint_correlation(self) -> float:
-        """Correlation of one arm's errors between two timepoints."""
-        ...
-
-
-class EffectSettings(Protocol):
-    """The part of a model file that the effects stage reads."""
-
-    @property
-    def select(self) -> Selection:
-        """Rows of the model."""
-        ...
-
-    @property
-    def measure(self) -> Measure:
-        """Measure of effect."""
-        ...
-
-    @property
-    def covariance(self) -> CovarianceSettings:
-        """Assumption on repeated measurements."""
-        ...
-
-    @property
-    def unit(self) -> str:
-        """Unit of the effect, in words."""
-        ...
-
-    @property
-    def benefit(self) -> str:
-        """Sign of an effect that is good for people."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,11 +236,13 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
     DataError
         If a record cannot be used, people would count twice, or the covariance is singular.
     SpecError
-        If the model's sign of benefit contradicts a binary outcome.
+        If the model's sign of benefit contradicts a binary outcome, or its mean differences
+        would mix instruments.
     """
     kind = KINDS[spec.measure]
     records = arm_records(trials, outcome=spec.select.outcome, kind=kind)
     rows = pairs(records, comparator=spec.select.comparator)
+    check_one_scale(rows, spec.measure)
     effects = contrast_effects(rows, spec.measure)
     sign = orientation(rows, spec.measure, spec.benefit)
     matrix = contrast_covariance(

@@ -92,7 +92,11 @@ def tables() -> Tables:
     """Three trials: two timepoints, a shared placebo arm, an arm that received an active drug."""
     return Tables(
         trials=pd.DataFrame(
-            [trial_row("abel", "Abel 2001"), trial_row("bell", "Bell 2002"), trial_row("cole", "Cole 2003")]
+            [
+                trial_row("abel", "Abel 2001"),
+                trial_row("bell", "Bell 2002"),
+                trial_row("cole", "Cole 2003"),
+            ]
         ),
         arms=pd.DataFrame(
             [

@@ -51,7 +51,9 @@ def test_variance_is_the_sum_of_what_the_arms_add(measure, treatment, control) -
     _, vi = measure(*treatment, *control)
     a, n1, c, n2 = corrected(*treatment, *control)
     name = NAMES[measure]
-    parts = arm_standard_error(a, n1, measure=name) ** 2 + arm_standard_error(c, n2, measure=name) ** 2
+    parts = (
+        arm_standard_error(a, n1, measure=name) ** 2 + arm_standard_error(c, n2, measure=name) ** 2
+    )
     if np.isfinite(vi):
         np.testing.assert_allclose(vi, parts)
 

@@ -40,7 +40,11 @@ def test_contrasts_come_in_the_order_of_the_glossary(tables) -> None:
 
 def test_a_comparison_is_the_same_over_timepoints(tables) -> None:
     rows = pairs(pain(tables), comparator="placebo")
-    assert rows["comparison"][0] == rows["comparison"][1] == "Abel 2001: ketamine/intravenous vs placebo"
+    assert (
+        rows["comparison"][0]
+        == rows["comparison"][1]
+        == "Abel 2001: ketamine/intravenous vs placebo"
+    )
 
 
 @pytest.mark.parametrize("comparator", ["active", "amitriptyline"])
@@ -87,7 +91,9 @@ def test_a_shared_arm_split_in_two_is_caught(tables, make, n) -> None:
         arms=[make.arm("bell", "placebo_2", "placebo")],
         outcomes=[make.score("bell", "placebo_2", "short", 60.0, 15.0, n)],
     )
-    with pytest.raises(DataError, match="trial bell, pain_intensity short: arms placebo, placebo_2"):
+    with pytest.raises(
+        DataError, match="trial bell, pain_intensity short: arms placebo, placebo_2"
+    ):
         pain(double)
 
 
@@ -111,7 +117,9 @@ def test_a_control_arm_with_the_counts_of_another_is_caught(tables, make) -> Non
         nausea(double)
 
 
-def test_different_people_with_the_same_numbers_are_allowed_in_another_stratum(tables, make) -> None:
+def test_different_people_with_the_same_numbers_are_allowed_in_another_stratum(
+    tables, make
+) -> None:
     double = with_rows(
         tables,
         arms=[make.arm("bell", "placebo_2", "placebo", stratum="second")],
@@ -149,7 +157,9 @@ def test_more_events_than_people_are_refused(tables, make) -> None:
 
 
 def test_an_arm_without_a_route_is_refused(tables) -> None:
-    arms = tables.arms.assign(route=tables.arms["route"].where(tables.arms["trial"] != "bell", None))
+    arms = tables.arms.assign(
+        route=tables.arms["route"].where(tables.arms["trial"] != "bell", None)
+    )
     with pytest.raises(DataError, match="bell dextromethorphan, bell memantine"):
         pairs(pain(replace(tables, arms=arms)), comparator="placebo")
 

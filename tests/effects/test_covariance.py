@@ -32,9 +32,7 @@ def errors(treatment, control, occasion, se_t, se_c, sign=1.0) -> ArmErrors:
 def trial(draw):
     """Arms 0 (control), 1, 2, …, each with a standard error at every timepoint; all contrasts."""
     n_arms, n_times = draw(st.integers(2, 4)), draw(st.integers(1, 3))
-    se = np.array(
-        [[draw(st.floats(0.5, 20)) for _ in range(n_times)] for _ in range(n_arms)]
-    )
+    se = np.array([[draw(st.floats(0.5, 20)) for _ in range(n_times)] for _ in range(n_arms)])
     return se, draw(st.floats(0, 0.95))
 
 

@@ -149,6 +149,14 @@ def test_a_sign_of_benefit_against_the_outcome_is_refused(tables, make) -> None:
         effect_table(tables, settings)
 
 
+def test_mean_differences_on_two_instruments_are_refused(tables, make) -> None:
+    mixed = tables.outcomes["instrument"].where(tables.outcomes["trial"] != "bell", "")
+    changed = replace(tables, outcomes=tables.outcomes.assign(instrument=mixed))
+    with pytest.raises(SpecError, match=r"\(not named\); pain scale; set measure to 'SMD'"):
+        effect_table(changed, make.settings())
+    assert len(effect_table(changed, make.settings(measure="SMD")).frame) == 5
+
+
 def test_timepoints_without_own_error_are_refused(tables, make) -> None:
     same = tables.outcomes.copy()
     abel = (same["trial"] == "abel") & (same["timepoint"] == "short")

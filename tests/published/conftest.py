@@ -1,0 +1,25 @@
+"""Data sets of publications, and the project's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bayes_nmda.data import TrialData, load_trials
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def trials() -> TrialData:
+    """Return the tables of the project."""
+    return load_trials()
+
+
+@pytest.fixture(scope="session")
+def published_data() -> Callable[[str], pd.DataFrame]:
+    """Return a reader of the data sets in ``tests/published/data``; `#` starts their source."""
+    return lambda name: pd.read_csv(DATA / name, comment="#")
