@@ -41,7 +41,7 @@ class Problem:
 def quoted(value: object) -> str:
     """Return a value as a message shows it: in quotes, shortened, "nothing" for an empty cell."""
     text = str(value)
-    if text in ("", "<NA>", "nan", "None"):
+    if not text or (not isinstance(value, str) and text in ("<NA>", "nan", "None")):
         return "nothing"
     return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
