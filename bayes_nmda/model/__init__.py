@@ -1,0 +1,1 @@
+"""What is assumed: model files, and the PyMC models they describe."""

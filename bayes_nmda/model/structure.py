@@ -1,0 +1,156 @@
+"""Which effect belongs to which cell, partition, drug, comparison and trial.
+
+`Layout` turns the rows of an `EffectTable` into labels and index arrays, once, for the model and for
+everything computed from its draws. A comparison is one treatment arm against one control arm of a
+trial, at any timepoint; comparisons of one trial that share a control arm form a group whose
+deviations correlate (Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004, Stat Med 23:3105).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_nmda.terms import SEPARATOR
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Index = "NDArray[np.intp]"
+
+
+def _positions(values: Iterable[Hashable], labels: Sequence[Hashable]) -> NDArray[np.intp]:
+    where = {label: position for position, label in enumerate(labels)}
+    return np.array([where[value] for value in values], dtype=np.intp)
+
+
+def _unique[T: Hashable](values: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Members that share a part of their deviation.
+
+    Attributes
+    ----------
+    labels
+        One label a group with two or more members.
+    of_member
+        Shape (member,): position of the member's group, 0 where it has none.
+    shared
+        Shape (member,): True where the member belongs to a group.
+    """
+
+    labels: tuple[str, ...]
+    of_member: NDArray[np.intp]
+    shared: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, keys: Sequence[str]) -> Groups:
+        """Return the groups of members with equal keys; a key that occurs once makes none."""
+        labels = tuple(key for key in _unique(keys) if keys.count(key) > 1)
+        shared = np.array([key in labels for key in keys])
+        positions = [labels.index(key) if key in labels else 0 for key in keys]
+        return cls(labels, np.array(positions, dtype=np.intp), shared)
+
+    def correlation(self, within: float) -> NDArray[np.float64]:
+        """Return the correlation of deviations, shape (member, member): ``within`` in a group."""
+        same = self.of_member[:, None] == self.of_member[None, :]
+        both = self.shared[:, None] & self.shared[None, :]
+        matrix = np.where(same & both, within, 0.0)
+        np.fill_diagonal(matrix, 1.0)
+        return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Labels and index arrays of one analysis.
+
+    Attributes
+    ----------
+    cells, partitions, drugs, comparisons, contrasts, trials
+        Labels in the order of first appearance in the effect table.
+    cell_of_contrast, comparison_of_contrast, trial_of_contrast
+        Shape (contrast,): positions.
+    partition_of_cell
+        Shape (cell,): positions.
+    drug_of_partition
+        Shape (partition,): positions.
+    trial_of_comparison
+        Shape (comparison,): positions.
+    comparison_groups, contrast_groups
+        Comparisons that share a control arm, and contrasts that do so at one timepoint.
+    """
+
+    cells: tuple[str, ...]
+    partitions: tuple[str, ...]
+    drugs: tuple[str, ...]
+    comparisons: tuple[str, ...]
+    contrasts: tuple[str, ...]
+    trials: tuple[str, ...]
+    cell_of_contrast: NDArray[np.intp]
+    comparison_of_contrast: NDArray[np.intp]
+    trial_of_contrast: NDArray[np.intp]
+    partition_of_cell: NDArray[np.intp]
+    drug_of_partition: NDArray[np.intp]
+    trial_of_comparison: NDArray[np.intp]
+    comparison_groups: Groups
+    contrast_groups: Groups
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Layout:
+        """Return the layout of the rows of an effect table."""
+        cells = _unique(frame["cell"])
+        drug_route = [SEPARATOR.join(cell.split(SEPARATOR)[:2]) for cell in cells]
+        partitions = _unique(drug_route)
+        drug = [partition.split(SEPARATOR)[0] for partition in partitions]
+        trials = _unique(frame["trial"])
+        comparisons = _unique(frame["comparison"])
+        first = frame.drop_duplicates("comparison")
+        control = [
+            f"{trial} {arm}"
+            for trial, arm in zip(first["trial"], first["control_arm"], strict=True)
+        ]
+        at_timepoint = [
+            f"{trial} {arm} {timepoint}"
+            for trial, arm, timepoint in zip(
+                frame["trial"], frame["control_arm"], frame["timepoint"], strict=True
+            )
+        ]
+        return cls(
+            cells=cells,
+            partitions=partitions,
+            drugs=_unique(drug),
+            comparisons=comparisons,
+            contrasts=tuple(frame["contrast"]),
+            trials=trials,
+            cell_of_contrast=_positions(frame["cell"], cells),
+            comparison_of_contrast=_positions(frame["comparison"], comparisons),
+            trial_of_contrast=_positions(frame["trial"], trials),
+            partition_of_cell=_positions(drug_route, partitions),
+            drug_of_partition=_positions(drug, _unique(drug)),
+            trial_of_comparison=_positions(first["trial"], trials),
+            comparison_groups=Groups.of(control),
+            contrast_groups=Groups.of(at_timepoint),
+        )
+
+    def coords(self) -> dict[str, tuple[str, ...]]:
+        """Return the coordinates of the PyMC model: dimension and labels."""
+        coords = {
+            "cell": self.cells,
+            "partition": self.partitions,
+            "drug_name": self.drugs,
+            "comparison": self.comparisons,
+            "contrast": self.contrasts,
+            "trial": self.trials,
+        }
+        if self.comparison_groups.labels:
+            coords["comparison_group"] = self.comparison_groups.labels
+        if self.contrast_groups.labels:
+            coords["contrast_group"] = self.contrast_groups.labels
+        return coords

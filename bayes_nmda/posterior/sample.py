@@ -1,0 +1,288 @@
+"""The one place that runs NUTS.
+
+Out comes an `xarray.DataTree` with the groups of ArviZ: posterior, prior, posterior_predictive,
+prior_predictive, log_likelihood, log_prior, sample_stats, observed_data and constant_data, and
+everything that says where it came from in the attributes of the root. A compiled model is kept for
+the life of the process: another prior of the same family, another correlation or other effects of
+the same shape are sampled without compiling again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import platform
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayes_nmda.errors import FitError, UsageError
+from bayes_nmda.model.build import build_model
+from bayes_nmda.model.likelihoods import error_covariance
+from bayes_nmda.model.structure import Layout
+from bayes_nmda.posterior.diagnostics import diagnose
+from bayes_nmda.posterior.predictive import new_trial, replicate, trial_log_likelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pymc as pm
+
+    from bayes_nmda.effects import EffectTable
+    from bayes_nmda.model.spec import ModelSpec
+    from bayes_nmda.terms import Engine
+
+#: Draws from the prior; with 4,000 a probability has a standard error below 0.008.
+PRIOR_DRAWS = 4000
+#: Packages whose version may move a draw.
+PACKAGES = ("bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray")
+
+_compiled: dict[str, Any] = {}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of every package that may move a draw."""
+    found = {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def fit(
+    spec: ModelSpec,
+    effects: EffectTable,
+    *,
+    engine: Engine = "nuts",
+    seed: int | None = None,
+    draws: int | None = None,
+    chains: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> xr.DataTree:
+    """Return the posterior of one analysis as a DataTree with ArviZ groups.
+
+    Parameters
+    ----------
+    spec
+        The analysis.
+    effects
+        Its contrasts.
+    engine
+        ``"nuts"``: No-U-Turn sampling by nutpie.
+    seed, draws, chains
+        Instead of the numbers in the model file: one integer for all randomness, draws a chain
+        after tuning, and chains.
+    progress
+        Called with a short text at each step.
+
+    Returns
+    -------
+    xarray.DataTree
+        Effects in the unit and with the sign of the measure. Whether it may be trusted is for
+        `bayes_nmda.diagnose` to say: a fit is returned even if its diagnostics are bad.
+
+    Raises
+    ------
+    UsageError
+        If the engine is unknown or a number is not positive.
+    FitError
+        If the sampler cannot start.
+
+    References
+    ----------
+    Hoffman & Gelman 2014, J Mach Learn Res 15:1593 (NUTS).
+    """
+    if engine != "nuts":
+        raise UsageError(f"fit: found engine={engine!r}; allowed is 'nuts'")
+    for name, value in (("draws", draws), ("chains", chains)):
+        if value is not None and value < 1:
+            raise UsageError(f"fit: found {name}={value}; allowed is a number above 0")
+    say = progress or (lambda _: None)
+    seed = spec.sampling.seed if seed is None else seed
+    model = build_model(spec, effects)
+    say("compiling")
+    compiled = _compile(model, spec)
+    say("sampling")
+    raw = _sample(compiled, spec, seed, draws, chains)
+    say("prior and predictive draws")
+    tree = _assemble(raw, model, spec, effects, seed)
+    failed = diagnose(tree).query("~passed")
+    tree.attrs["gates_failed"] = json.dumps([f"{r.gate} of {r.quantity}" for r in failed.itertuples()])
+    return tree
+
+
+def _signature(model: pm.Model, spec: ModelSpec) -> str:
+    """Return what makes two models compile to the same code: families, shapes and labels."""
+    families = [(n, p.distribution, p.upper) for n, p in spec.priors]
+    structure = (spec.structure.pooling, spec.structure.trial_effects)
+    coords = {name: list(map(str, values or ())) for name, values in model.coords.items()}
+    within = spec.structure.multi_arm_correlation
+    groups = model.named_vars_to_dims
+    text = json.dumps([families, structure, within, coords, groups], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _compile(model: pm.Model, spec: ModelSpec) -> Any:
+    import nutpie
+
+    key = _signature(model, spec)
+    if key not in _compiled:
+        _compiled[key] = nutpie.compile_pymc_model(model)
+    numbers = {data.name: data.get_value() for data in model.data_vars}
+    return _compiled[key].with_data(**numbers)
+
+
+def _sample(
+    compiled: Any, spec: ModelSpec, seed: int, draws: int | None, chains: int | None
+) -> xr.DataTree:
+    import nutpie
+
+    try:
+        tree: xr.DataTree = nutpie.sample(
+            compiled,
+            draws=draws or spec.sampling.draws,
+            tune=spec.sampling.tune,
+            chains=chains or spec.sampling.chains,
+            seed=seed,
+            target_accept=spec.sampling.target_accept,
+            save_warmup=False,
+            progress_bar=False,
+        )
+    except RuntimeError as error:
+        raise FitError(f"model {spec.name}: the sampler stopped: {error}") from error
+    return tree
+
+
+def _assemble(
+    raw: xr.DataTree, model: pm.Model, spec: ModelSpec, effects: EffectTable, seed: int
+) -> xr.DataTree:
+    from pymc.stats import compute_log_prior
+
+    layout = Layout.of(effects.frame)
+    errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
+    yi = effects.frame["yi"].to_numpy(float)
+    rng_new, rng_rep, rng_prior_new, rng_prior_rep = np.random.default_rng(seed).spawn(4)
+
+    log_prior = compute_log_prior(raw, model=model, extend_inferencedata=False, progressbar=False)
+    prior = _prior_draws(model, seed)
+    posterior = raw["posterior"].to_dataset()
+    posterior["new_trial"] = new_trial(posterior, spec, rng_new)
+    prior["new_trial"] = new_trial(prior, spec, rng_prior_new)
+    observed = xr.Dataset({"yi": ("contrast", yi)}, {"contrast": list(layout.contrasts)})
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": with_labels(posterior),
+            "prior": with_labels(prior),
+            "posterior_predictive": replicate(posterior, errors, rng_rep).to_dataset(),
+            "prior_predictive": replicate(prior, errors, rng_prior_rep).to_dataset(),
+            "log_likelihood": trial_log_likelihood(
+                posterior, yi, errors, layout, spec
+            ).to_dataset(),
+            "log_prior": _plain(log_prior),
+            "sample_stats": _statistics(raw["sample_stats"].to_dataset()),
+            "observed_data": observed,
+            "constant_data": constants(effects),
+        }
+    )
+    sizes = {"chains": posterior.sizes["chain"], "draws": posterior.sizes["draw"]}
+    tree.attrs = attributes(spec, effects, seed, "nuts") | sizes
+    return tree
+
+
+def _prior_draws(model: pm.Model, seed: int) -> xr.Dataset:
+    import pymc as pm
+
+    log = logging.getLogger("pymc")
+    level = log.level
+    log.setLevel(logging.WARNING)  # it announces the names of the variables on stderr
+    try:
+        tree = pm.sample_prior_predictive(
+            PRIOR_DRAWS,
+            model=model,
+            var_names=[v.name for v in (*model.free_RVs, *model.deterministics)],
+            random_seed=seed,
+            # compiling to numba takes longer than 4,000 draws without it
+            compile_kwargs={"mode": "FAST_COMPILE"},
+        )
+    finally:
+        log.setLevel(level)
+    prior: xr.Dataset = tree["prior"].to_dataset()
+    return prior
+
+
+def _plain(group: xr.DataTree | xr.Dataset) -> xr.Dataset:
+    dataset = group.to_dataset() if isinstance(group, xr.DataTree) else group
+    return dataset.assign_attrs({})
+
+
+def _statistics(stats: xr.Dataset) -> xr.Dataset:
+    """Return the numeric statistics; messages of divergences are objects that netCDF cannot hold."""
+    numeric = [name for name, values in stats.items() if values.dtype.kind in "biuf"]
+    return stats[numeric]
+
+
+def with_labels(draws: xr.Dataset) -> xr.Dataset:
+    """Return draws whose cells and partitions also carry drug, route and timepoint."""
+    labelled = draws.drop_attrs()
+    for dim, parts in (("cell", ("drug", "route", "timepoint")), ("partition", ("drug", "route"))):
+        if dim not in draws.dims:
+            continue
+        split = [str(label).split("/") for label in draws[dim].to_numpy()]
+        for position, part in enumerate(parts):
+            values = [words[position] if position < len(words) else "" for words in split]
+            name = part if dim == "cell" else f"partition_{part}"
+            labelled = labelled.assign_coords({name: (dim, values)})
+    return labelled
+
+
+def constants(effects: EffectTable) -> xr.Dataset:
+    """Return what is known without a model.
+
+    By ``contrast``: every column of the effect table, labels under the name ``contrast_…``, and the
+    covariance. By ``cell`` and by ``partition``: trials and participants behind it.
+    """
+    frame = effects.frame
+    columns = {
+        name if values.dtype.kind in "if" else f"contrast_{name}": (
+            "contrast",
+            values.to_numpy() if values.dtype.kind in "if" else values.to_numpy(dtype=str),
+        )
+        for name, values in frame.drop(columns="contrast").items()
+    }
+    labels = frame["contrast"].to_numpy(dtype=str)
+    evidence = {
+        "trials": ("cell", list(effects.trials.values())),
+        "participants": ("cell", list(effects.participants.values())),
+        "partition_trials": ("partition", list(effects.partition_trials.values())),
+        "partition_participants": ("partition", list(effects.partition_participants.values())),
+        "covariance": (("contrast", "other_contrast"), effects.covariance),
+    }
+    coords = {
+        "contrast": labels,
+        "other_contrast": labels,
+        "cell": list(effects.trials),
+        "partition": list(effects.partition_trials),
+    }
+    return xr.Dataset({**columns, **evidence}, coords)
+
+
+def attributes(
+    spec: ModelSpec, effects: EffectTable, seed: int, engine: str
+) -> dict[str, str | int]:
+    """Return the root attributes that say where a posterior came from."""
+    return {
+        "model": spec.name,
+        "title": spec.title,
+        "engine": engine,
+        "seed": seed,
+        "measure": spec.measure,
+        "unit": spec.unit,
+        "benefit": spec.benefit,
+        "outcome": spec.select.outcome,
+        "comparator": spec.select.comparator,
+        "spec": json.dumps(spec.to_mapping(), ensure_ascii=False),
+        "spec_hash": spec.hash,
+        "rows_hash": effects.hash,
+        "model_files": json.dumps(spec.files),
+        "versions": json.dumps(versions()),
+    }
