@@ -33,6 +33,29 @@ KINDS: Final[dict[str, str]] = {
 _RATIOS: Final = {"log_rr": binary.log_rr, "log_or": binary.log_or, "RD": binary.risk_difference}
 
 
+def known_measure(name: str) -> Measure:
+    """Return the name as a measure.
+
+    Parameters
+    ----------
+    name
+        What a model file says.
+
+    Returns
+    -------
+    str
+        The same name.
+
+    Raises
+    ------
+    SpecError
+        If it is no measure of `terms.MEASURES`.
+    """
+    if name not in KINDS:
+        raise SpecError(f"measure is {name!r}; it must be one of {', '.join(KINDS)}")
+    return cast("Measure", name)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Effects:
     """Effects of contrasts, with a variance and two arm errors each; shape (contrast,).

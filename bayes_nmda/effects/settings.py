@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bayes_nmda.terms import Measure
-
 
 class Selection(Protocol):
     """Which rows a model is about."""
@@ -42,8 +40,8 @@ class EffectSettings(Protocol):
         ...
 
     @property
-    def measure(self) -> Measure:
-        """Measure of effect."""
+    def measure(self) -> str:
+        """Measure of effect, one of `terms.MEASURES`."""
         ...
 
     @property

@@ -25,6 +25,7 @@ from bayes_nmda.effects.measures import (
     check_one_scale,
     contrast_covariance,
     contrast_effects,
+    known_measure,
     orientation,
 )
 from bayes_nmda.effects.settings import EffectSettings
@@ -239,17 +240,18 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
         If the model's sign of benefit contradicts a binary outcome, or its mean differences
         would mix instruments.
     """
-    kind = KINDS[spec.measure]
+    measure = known_measure(spec.measure)
+    kind = KINDS[measure]
     records = arm_records(trials, outcome=spec.select.outcome, kind=kind)
     rows = pairs(records, comparator=spec.select.comparator)
-    check_one_scale(rows, spec.measure)
-    effects = contrast_effects(rows, spec.measure)
-    sign = orientation(rows, spec.measure, spec.benefit)
+    check_one_scale(rows, measure)
+    effects = contrast_effects(rows, measure)
+    sign = orientation(rows, measure, spec.benefit)
     matrix = contrast_covariance(
         rows,
         effects,
         sign,
-        spec.measure,
+        measure,
         timepoint_correlation=spec.covariance.timepoint_correlation,
     )
     known = np.isfinite(effects.vi)
@@ -275,6 +277,6 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
     return EffectTable(
         frame=frame[[*_LABELS, "yi", "sei", *_NUMBERS[kind], *_REMARKS]],
         covariance=_locked(matrix),
-        measure=spec.measure,
+        measure=measure,
         unit=spec.unit,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -11,8 +12,9 @@ from hypothesis import settings
 
 from bayes_nmda.terms import Measure
 
-settings.register_profile("effects", deadline=None, max_examples=50, derandomize=True)
-settings.load_profile("effects")
+settings.register_profile("short", deadline=None, max_examples=50, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=2000, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
 @dataclass(frozen=True)

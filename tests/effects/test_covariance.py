@@ -61,7 +61,7 @@ def test_covariance_is_that_of_differences_of_correlated_arm_errors(case) -> Non
         design[i, arm * n_times + time], design[i, time] = 1, -1
     vi = np.square(arms.se_t) + np.square(arms.se_c)
     ours = shared_arm_covariance(vi, arms, timepoint_correlation=rho)
-    np.testing.assert_allclose(ours, design @ whole @ design.T)
+    np.testing.assert_allclose(ours, design @ whole @ design.T, atol=1e-9)
 
 
 @given(trial())
@@ -82,7 +82,7 @@ def test_another_unit_rescales_covariance_quadratically(case, factor) -> None:
     vi = np.square(arms.se_t) + np.square(arms.se_c)
     before = shared_arm_covariance(vi, arms, timepoint_correlation=rho)
     after = shared_arm_covariance(vi * factor**2, scaled, timepoint_correlation=rho)
-    np.testing.assert_allclose(after, before * factor**2)
+    np.testing.assert_allclose(after, before * factor**2, atol=1e-9)
 
 
 def test_a_shared_control_at_one_timepoint_adds_its_squared_standard_error() -> None:

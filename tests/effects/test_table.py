@@ -149,6 +149,11 @@ def test_a_sign_of_benefit_against_the_outcome_is_refused(tables, make) -> None:
         effect_table(tables, settings)
 
 
+def test_an_unknown_measure_is_refused(tables, make) -> None:
+    with pytest.raises(SpecError, match="measure is 'HR'; it must be one of MD, SMD, log_rr"):
+        effect_table(tables, make.settings(measure="HR"))
+
+
 def test_mean_differences_on_two_instruments_are_refused(tables, make) -> None:
     mixed = tables.outcomes["instrument"].where(tables.outcomes["trial"] != "bell", "")
     changed = replace(tables, outcomes=tables.outcomes.assign(instrument=mixed))
