@@ -28,7 +28,25 @@ LEAST_TRIALS_FOR_I_SQUARED = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
-    """A pooled effect with what it was made of; `weights` are percentages."""
+    """A pooled effect with what it was made of.
+
+    Attributes
+    ----------
+    estimate, se, ci_low, ci_high
+        Pooled effect, its standard error and Wald interval, in the units of the effects.
+    tau_squared
+        Variance between trials, squared units.
+    q
+        Cochran's Q, under common-effect weights.
+    i_squared
+        Share of variation between trials, 0 to 1; None for fewer than three trials.
+    weights
+        Shape (contrast,), percent, summing to 100.
+    trials
+        Number of effects pooled.
+    estimator
+        Estimator of tau squared.
+    """
 
     estimate: float
     se: float
