@@ -28,8 +28,18 @@ def set_aside(decisions: pd.DataFrame, *, table: str = "outcomes") -> pd.DataFra
 def apply_decisions(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """Return the outcome records without those set aside.
 
-    A decision with targets leaves out these ``outcome_id``; one with a trial and no target leaves
-    out every record of the trial.
+    Parameters
+    ----------
+    outcomes
+        Arm records, with ``outcome_id`` and ``trial``.
+    decisions
+        Rows of ``decisions.csv``. One that sets records aside names their ``outcome_id``; one
+        with a trial and no target means every record of the trial.
+
+    Returns
+    -------
+    DataFrame
+        The records that stay.
     """
     kept = outcomes
     for row in set_aside(decisions).itertuples():
@@ -42,8 +52,18 @@ def apply_decisions(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataF
 def decisions_for(trials: TrialData, *, trial: str | None = None) -> pd.DataFrame:
     """Return every decision with the number of outcome records it concerns, or those on one trial.
 
-    ``trial`` takes an identifier or a label. The column ``records`` counts the records in the
-    loaded outcomes; it is 0 for records that were set aside.
+    Parameters
+    ----------
+    trials
+        Tables from `load_trials`.
+    trial
+        Identifier or label of a trial; all decisions by default.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``decisions.csv`` with the column ``records``: how many of the named records are
+        loaded. It is 0 for records that were set aside.
     """
     frame = trials.decisions
     if trial is not None:

@@ -27,6 +27,10 @@ text is the empty string.
 - The definitions of the review's timepoints (immediate, short, medium) and of its outcome
   "tolerability" are not in the sources, and none is given here.
 
+To use trials of your own, fill `trials.csv`, `arms.csv` and `outcomes.csv` in another folder, put
+the other tables beside them with at least their header, and call `load_trials(path)`. All bad rows
+are listed at once; nothing is ever written.
+
 ## Source, terms and how to cite
 
 {sources}

@@ -22,7 +22,17 @@ type Row = dict[str, str]
 def table_digests(path: str | Path | None = None) -> dict[str, str]:
     """Return the SHA-256 of every table file of a data folder, by file name.
 
-    ``path`` is a data folder; the project's own by default. Imports neither pandas nor pandera.
+    Imports neither pandas nor pandera.
+
+    Parameters
+    ----------
+    path
+        Data folder; the project's own by default.
+
+    Returns
+    -------
+    dict
+        File name, such as ``"arms.csv"``, to 64 hexadecimal digits.
     """
     folder = paths.data() if path is None else Path(path)
     return {

@@ -7,7 +7,8 @@ Importing this module imports pandera, which nothing else in the package does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, cast
 
 import pandas as pd
@@ -62,7 +63,8 @@ def _rule_check(rule: Rule, position: int) -> pa.Check:
     return pa.Check(rule.holds, name=str(position), error=str(position), ignore_na=False)
 
 
-def schema_for(table: Table, present: Collection[str] | None = None) -> pa.DataFrameSchema:
+@cache
+def schema_for(table: Table, present: tuple[str, ...] | None = None) -> pa.DataFrameSchema:
     """Return the pandera schema of a table: its columns and its rules across columns.
 
     With ``present`` it is the schema of a table that has these columns only; a rule needs all of
@@ -86,7 +88,7 @@ def schema_for(table: Table, present: Collection[str] | None = None) -> pa.DataF
 
 def _table_problems(table: Table, frame: pd.DataFrame) -> list[Problem]:
     try:
-        schema_for(table, list(frame.columns)).validate(frame, lazy=True)
+        schema_for(table, tuple(frame.columns)).validate(frame, lazy=True)
     except SchemaErrors as error:
         cases = cast("pd.DataFrame", error.failure_cases)
         return [_problem(table, frame, case) for case in cases.to_dict("records")]

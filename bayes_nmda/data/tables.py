@@ -56,9 +56,24 @@ class TrialData:
     ) -> TrialData:
         """Return the same value with fewer outcome records, and the trials and arms they need.
 
-        A selector left out means all; several values may be given. ``drug`` and ``route`` choose
-        treatment arms, ``comparator`` control arms, and each arm keeps the arms it is compared
-        with. ``trial`` takes identifiers or labels. The other tables stay whole.
+        A selector left out means all. The tables of decisions and printed numbers stay whole.
+
+        Parameters
+        ----------
+        outcome, timepoint
+            One or several words of the glossary; timepoint ``""`` chooses outcomes without one.
+        drug, route
+            Choose treatment arms; the control arms compared with them stay.
+        comparator
+            Chooses control arms by what the review counts them as; the treatment arms compared
+            with them stay.
+        trial
+            Identifiers or labels, ``"martin2019"`` or ``"Martin 2019"``.
+
+        Returns
+        -------
+        TrialData
+            The selection; this value is not changed.
 
         Raises
         ------
@@ -117,9 +132,18 @@ class TrialData:
 def load_trials(path: str | Path | None = None, *, validate: bool = True) -> TrialData:
     """Return the tables of a data folder, checked, with the rows that are set aside left out.
 
-    ``path`` is a folder with the tables of ``data/datapackage.json``; the project's own by
-    default. Structure and types are always checked; ``validate=False`` skips the rules on values,
-    keys and columns that belong together, and the import of pandera.
+    Parameters
+    ----------
+    path
+        Folder with the tables of ``data/datapackage.json``; the project's own by default.
+    validate
+        Structure and types are always checked. False skips the rules on values, on keys and on
+        columns that belong together, and the import of pandera.
+
+    Returns
+    -------
+    TrialData
+        The tables; nothing is written.
 
     Raises
     ------

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bayes_nmda.data import TrialData, load_trials, table_digests
+from bayes_nmda.data.reading import csv_text
 from bayes_nmda.errors import DataError, UsageError
 
 CONTINUOUS = "sigtermans2009:ketamine_iv:pain_intensity:immediate"
@@ -309,6 +310,43 @@ def test_a_table_with_every_fault_has_all_of_them_listed_and_is_not_touched(
     assert error.value.exit_code == 10
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert before == after
+
+
+OWN = {
+    "trials.csv": ({"trial": "own2026", "label": "Own 2026"},),
+    "arms.csv": (
+        {"arm": "ketamine", "role": "treatment", "drug": "ketamine", "route": "oral"},
+        {"arm": "placebo", "role": "control", "drug": "placebo", "comparator": "placebo"},
+    ),
+    "outcomes.csv": ({"arm": "ketamine", "events": "2"}, {"arm": "placebo", "events": "1"}),
+}
+SHARED = {
+    "trials.csv": {"in_cochrane_2025": "unknown", "biblio_status": "confirmed"},
+    "arms.csv": {"trial": "own2026"},
+    "outcomes.csv": {
+        "trial": "own2026",
+        "outcome": "nausea",
+        "higher_is_better": "false",
+        "kind": "binary",
+        "n": "9",
+        "source": "notebook",
+        **dict.fromkeys(("digitised", "first_phase", "change_score", "sd_from_se"), "false"),
+        **dict.fromkeys(("slight_events_only", "route_inferred"), "false"),
+        **dict.fromkeys(("merged_arm", "shared_arm"), "false"),
+    },
+}
+
+
+def test_a_folder_of_ones_own_needs_three_filled_tables(folder: Path) -> None:
+    for file in folder.glob("*.csv"):
+        columns = file.read_text(encoding="utf-8").splitlines()[0].split(",")
+        rows = [{**SHARED[file.name], **row} for row in OWN.get(file.name, ())]
+        for row in rows:
+            if file.name == "outcomes.csv":
+                row["outcome_id"] = f"own2026:{row['arm']}:nausea"
+        file.write_text(csv_text(columns, rows), encoding="utf-8")
+    own = load_trials(folder)
+    assert own.outcomes["events"].tolist() == [2, 1]
 
 
 def test_headers_alone_are_no_fault(folder: Path) -> None:
