@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bayes_nmda.data.export import EXPORT, ExportRow, whole
+from bayes_nmda.data.export import EXPORT, LINKS, ExportRow, whole
 from bayes_nmda.data.problems import Problem, raise_for
 from bayes_nmda.data.reading import Row
 from bayes_nmda.terms import DRUGS
@@ -90,19 +90,33 @@ def _merged(link: Row, parts: list[Row]) -> Row:
     }
 
 
+def _check_links(links: list[Row], arms: list[Row]) -> None:
+    """Refuse links to arms that do not exist; a merged arm is made from arms that do."""
+    known = {(arm["trial"], arm["arm"]) for arm in arms}
+    problems = []
+    for number, link in enumerate(links, start=2):
+        treatments = (link["merged_from"] or link["treatment_arm"]).split(";")
+        for name in (*treatments, link["control_arm"]):
+            if (link["trial"], name) not in known:
+                found, allowed = f"{link['trial']}: {name}", "an arm of raw/arms.csv"
+                problems.append(Problem(LINKS, number, "", found, allowed, "correct the link"))
+    raise_for(problems)
+
+
 def arm_rows(raw: list[Row], links: list[Row], export: list[ExportRow]) -> list[Row]:
     """Return the rows of ``arms.csv`` in the order of the raw file, merged arms after their parts.
 
     Raises
     ------
     DataError
-        If the review counts an arm as two comparators.
+        If a link names an unknown arm, or the review counts an arm as two comparators.
     """
     arms: list[Row] = []
     for entry in map(_tidy, raw):
         entry["arm"] = entry.pop("arm_id")
         entry["source_urls"] = entry.pop("source_url")
         arms.append(entry)
+    _check_links(links, arms)
     for link in links:
         if not link["merged_from"]:
             continue

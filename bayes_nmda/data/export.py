@@ -16,6 +16,7 @@ from bayes_nmda.data.reading import Row, read_sheet
 
 EXPORT = "CD015373-data-rows.csv"
 LINKS = "arm_links.csv"
+_LINK_KEY = ("group", "study", "footnote")
 
 _JUDGEMENTS = {
     "": "",
@@ -87,10 +88,16 @@ def read_links(folder: Path) -> list[Row]:
     Raises
     ------
     DataError
-        If the file is missing, empty, not UTF-8 or not CSV.
+        If the file is missing, empty, not UTF-8 or not CSV, or links a comparison twice.
     """
     sheet = read_sheet(folder / LINKS, read_package().table("arm_links").columns)
-    raise_for(sheet.problems)
+    problems = list(sheet.problems)
+    keys = [tuple(row.get(name, "") for name in _LINK_KEY) for row in sheet.rows]
+    for number, key in enumerate(keys, start=2):
+        if key in keys[: number - 2]:
+            found, allowed = " ".join(key), f"each {', '.join(_LINK_KEY)} once"
+            problems.append(Problem(LINKS, number, "study", found, allowed, "remove one row"))
+    raise_for(problems)
     return list(sheet.rows)
 
 

@@ -27,7 +27,7 @@ def _repeats(table: Table, frame: pd.DataFrame, key: tuple[str, ...]) -> list[Pr
     for row, cells in enumerate(_cells(frame, key), start=2):
         if cells in first:
             found = f"{quoted('/'.join(cells))} a second time, first in row {first[cells]}"
-            allowed = f"one row for each {' and '.join(key)}"
+            allowed = f"one row for each {', '.join(key)}"
             advice = "remove one of the two rows"
             problems.append(Problem(table.path, row, key[0], found, allowed, advice))
         first.setdefault(cells, row)

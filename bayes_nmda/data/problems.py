@@ -40,7 +40,7 @@ class Problem:
 
 def quoted(value: object) -> str:
     """Return a value as a message shows it: in quotes, shortened, "nothing" for an empty cell."""
-    text = str(value)
+    text = repr(float(value)).removesuffix(".0") if isinstance(value, float) else str(value)
     if not text or (not isinstance(value, str) and text in ("<NA>", "nan", "None")):
         return "nothing"
     return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")

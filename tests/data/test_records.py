@@ -69,3 +69,21 @@ def test_an_export_that_contradicts_itself_stops_the_build(
     with pytest.raises(DataError, match=r"raw/CD015373-data-rows\.csv") as error:
         build_tables(folder)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "text", "told"),
+    [
+        (3, "control_arm", "sugar", "arm_links.csv, row 3: found niesters2013: sugar"),
+        (2, "merged_from", "ketamine_050;ketamine_1", "found lumanauw2019: ketamine_1"),
+        (3, "study", "Noppers 2011a", "arm_links.csv, row 4, column study: found 1 Noppers"),
+        (3, "group", "99", "found 'Niesters 2013' in group 1"),
+    ],
+)
+def test_a_wrong_link_stops_the_build(
+    folder: Path, edit: Callable[..., None], row: int, column: str, text: str, told: str
+) -> None:
+    edit("arm_links.csv", row, column, text)
+    with pytest.raises(DataError) as error:
+        build_tables(folder)
+    assert told in str(error.value)

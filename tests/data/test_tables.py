@@ -297,7 +297,7 @@ def test_a_table_with_every_fault_has_all_of_them_listed_and_is_not_touched(
     message = str(error.value)
     for part in (
         "outcomes.csv, row 1, column note: found no such column",
-        "outcomes.csv, row 2, column sd: found '0",
+        "outcomes.csv, row 2, column sd: found '0'",
         "outcomes.csv, row 3, column n: found '0'",
         "outcomes.csv, row 4, column mean: found 'high'",
         f"outcomes.csv, row {binary}, column events: found events '99', n '30'",
