@@ -1,0 +1,26 @@
+"""Questions to a posterior: each takes a fit and returns an `Answer`.
+
+Importing this needs NumPy alone; pandas loads when a table is asked for.
+"""
+
+from bayes_nmda.query.answer import Answer
+from bayes_nmda.query.comparisons import compare, rank
+from bayes_nmda.query.coverage import evidence_map
+from bayes_nmda.query.draws import Draws, draws_of
+from bayes_nmda.query.effects import effect, new_trial, prob_benefit, prob_harm
+from bayes_nmda.query.spread import heterogeneity, shrinkage
+
+__all__ = [
+    "Answer",
+    "Draws",
+    "compare",
+    "draws_of",
+    "effect",
+    "evidence_map",
+    "heterogeneity",
+    "new_trial",
+    "prob_benefit",
+    "prob_harm",
+    "rank",
+    "shrinkage",
+]

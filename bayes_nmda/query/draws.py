@@ -1,0 +1,297 @@
+"""`Draws`: the part of a posterior that queries read, as NumPy arrays.
+
+In goes the DataTree that `fit` and `posterior` return, or a stored file opened by the store; out
+come arrays of shape (chain, draw, ...) with the labels of their cells. Neither xarray nor pandas
+is imported here, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_nmda.errors import QueryError, UsageError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+
+
+class Source(Protocol):
+    """What a posterior must offer: attributes, arrays and labels, by group and name."""
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """Root attributes."""
+
+    def array(self, group: str, variable: str) -> NDArray[Any]:
+        """Return the values of a variable."""
+
+    def labels(self, group: str, name: str) -> list[str]:
+        """Return the labels of a coordinate."""
+
+    def has(self, group: str, variable: str) -> bool:
+        """Tell whether there is such a variable or coordinate."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TreeSource:
+    """A DataTree behind the interface of `Source`."""
+
+    tree: xr.DataTree
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        return {str(name): value for name, value in self.tree.attrs.items()}
+
+    def array(self, group: str, variable: str) -> NDArray[Any]:
+        values: NDArray[Any] = self.tree[group][variable].to_numpy()
+        return values
+
+    def labels(self, group: str, name: str) -> list[str]:
+        return [str(value) for value in self.array(group, name)]
+
+    def has(self, group: str, variable: str) -> bool:
+        return group in self.tree.children and variable in self.tree[group]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A combination of drug, route and timepoint, with the evidence behind it."""
+
+    index: int
+    label: str
+    drug: str
+    route: str
+    timepoint: str
+    trials: int
+    participants: int
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Draws of one fit, the cells with evidence, and where the fit came from."""
+
+    source: Source
+    cells: tuple[Cell, ...]
+    attrs: Mapping[str, Any]
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return str(self.attrs.get("model", "unnamed"))
+
+    @property
+    def engine(self) -> str:
+        """How it was fitted: ``"nuts"`` or ``"exact"``."""
+        return str(self.attrs.get("engine", ""))
+
+    @property
+    def measure(self) -> str:
+        """Effect measure."""
+        return str(self.attrs.get("measure", ""))
+
+    @property
+    def unit(self) -> str:
+        """Unit of the effect."""
+        return str(self.attrs.get("unit", ""))
+
+    @property
+    def benefit_sign(self) -> float:
+        """Sign of an effect that favours the drug, -1 or 1."""
+        return 1.0 if self.attrs.get("benefit") == "positive" else -1.0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before using any number of this fit."""
+        return tuple(f"failed gate: {words}" for words in _failed_gates(self.attrs))
+
+    def has(self, variable: str) -> bool:
+        """Tell whether the posterior has a variable."""
+        return self.source.has("posterior", variable)
+
+    def posterior(self, variable: str) -> Floats:
+        """Return posterior draws, shape (chain, draw, ...).
+
+        Raises
+        ------
+        QueryError
+            If the fit has no such variable, or a draw of it is not a number.
+        """
+        return self._draws("posterior", variable)
+
+    def prior(self, variable: str) -> Floats:
+        """Return prior draws, shape (draw, ...), chains one after another.
+
+        Raises
+        ------
+        QueryError
+            If the fit has no such variable, or a draw of it is not a number.
+        """
+        values = self._draws("prior", variable)
+        return values.reshape(-1, *values.shape[2:])
+
+    def of_cell(self, variable: str, cell: Cell) -> Floats:
+        """Return posterior draws of one cell, shape (chain, draw); a shared variable as it is."""
+        values = self.posterior(variable)
+        return values[..., cell.index] if values.ndim > 2 else values
+
+    def constant(self, name: str) -> NDArray[Any]:
+        """Return something known without a model, from the group ``constant_data``.
+
+        Raises
+        ------
+        QueryError
+            If the fit does not hold it.
+        """
+        self._require("constant_data", name)
+        return self.source.array("constant_data", name)
+
+    def words(self, name: str) -> list[str]:
+        """Return labels from the group ``constant_data``.
+
+        Raises
+        ------
+        QueryError
+            If the fit does not hold them.
+        """
+        self._require("constant_data", name)
+        return self.source.labels("constant_data", name)
+
+    def trial_names(self, cell: Cell) -> tuple[str, ...]:
+        """Return the labels of the trials behind a cell."""
+        pairs = zip(self.words("contrast_trial"), self.words("contrast_cell"), strict=True)
+        return tuple(dict.fromkeys(trial for trial, label in pairs if label == cell.label))
+
+    def people(self, cells: Iterable[Cell]) -> tuple[int, int]:
+        """Return the different trials and people behind several cells; a shared arm counts once."""
+        chosen = {cell.label for cell in cells}
+        trials: set[str] = set()
+        arms: dict[tuple[str, str], int] = {}
+        names = self.words("contrast_trial")
+        for side, count in (("treatment", "n_t"), ("control", "n_c")):
+            columns = zip(
+                names,
+                self.words("contrast_cell"),
+                self.words(f"contrast_{side}_arm"),
+                self.constant(count),
+                strict=True,
+            )
+            for trial, cell, arm, n in columns:
+                if cell in chosen:
+                    trials.add(trial)
+                    arms[trial, arm] = max(arms.get((trial, arm), 0), int(n))
+        return len(trials), sum(arms.values())
+
+    def _require(self, group: str, name: str) -> None:
+        if not self.source.has(group, name):
+            raise QueryError(
+                f"model {self.model}: found no {name!r} in the group {group!r}; this question "
+                "needs it: fit the model again, or ask a model that has it"
+            )
+
+    def _draws(self, group: str, variable: str) -> Floats:
+        self._require(group, variable)
+        values = np.asarray(self.source.array(group, variable), dtype=np.float64)
+        if values.ndim < 2 or not np.isfinite(values).all():
+            raise QueryError(
+                f"model {self.model}: {group} draws of {variable!r} are not all numbers; fit the "
+                "model again"
+            )
+        return values
+
+
+Posterior = Draws | Source
+
+
+def draws_of(tree: xr.DataTree | Posterior) -> Draws:
+    """Return the draws behind a query.
+
+    Raises
+    ------
+    QueryError
+        If the tree has no posterior with cells.
+    UsageError
+        If it is not a fit at all.
+    """
+    if isinstance(tree, Draws):
+        return tree
+    source = _source(tree)
+    for group, name in (("posterior", "cell"), ("posterior", "drug"), ("posterior", "route")):
+        if not source.has(group, name):
+            raise QueryError(
+                f"found a tree without {name!r} in the group {group!r}; allowed is what "
+                "fit(...) or posterior(...) returns"
+            )
+    attrs = dict(source.attrs)
+    spec = json.loads(str(attrs.get("spec", "{}")))
+    return Draws(source=source, cells=_cells(source), attrs=attrs, spec=spec)
+
+
+def _source(tree: object) -> Source:
+    if hasattr(tree, "array") and hasattr(tree, "labels"):
+        return cast("Source", tree)
+    if hasattr(tree, "children") and hasattr(tree, "attrs"):
+        return _TreeSource(cast("xr.DataTree", tree))
+    raise UsageError(
+        f"tree: found a {type(tree).__name__}; allowed is the DataTree that fit(...) or "
+        "posterior(...) returns"
+    )
+
+
+def _cells(source: Source) -> tuple[Cell, ...]:
+    labels = source.labels("posterior", "cell")
+    drugs, routes = (source.labels("posterior", name) for name in ("drug", "route"))
+    timed = source.has("posterior", "timepoint")
+    timepoints = source.labels("posterior", "timepoint") if timed else [""] * len(labels)
+    for name in ("trials", "participants"):
+        if not source.has("constant_data", name):
+            raise QueryError(
+                f"found a tree without {name!r} in the group 'constant_data'; no number is "
+                "given without the evidence behind it: fit the model again"
+            )
+    trials, people = (source.array("constant_data", name) for name in ("trials", "participants"))
+    flags = _flags(source)
+    return tuple(
+        Cell(i, label, drug, route, timepoint, int(k), int(n), flags.get(label, ()))
+        for i, (label, drug, route, timepoint, k, n) in enumerate(
+            zip(labels, drugs, routes, timepoints, trials, people, strict=True)
+        )
+        if k > 0
+    )
+
+
+def _flags(source: Source) -> dict[str, tuple[str, ...]]:
+    """Return the remarks on the rows behind each cell, each once."""
+    if not source.has("constant_data", "contrast_flags"):
+        return {}
+    found: dict[str, set[str]] = {}
+    cells = source.labels("constant_data", "contrast_cell")
+    for cell, flags in zip(cells, source.labels("constant_data", "contrast_flags"), strict=True):
+        found.setdefault(cell, set()).update(flag for flag in flags.split(";") if flag)
+    return {cell: tuple(sorted(flags)) for cell, flags in found.items()}
+
+
+def _failed_gates(attrs: Mapping[str, Any]) -> list[str]:
+    """Return the gates that this fit did not pass, in words."""
+    if "gates_failed" in attrs:
+        return [_gate_words(row) for row in json.loads(str(attrs["gates_failed"]))]
+    rows = json.loads(str(attrs.get("gates", "[]")))
+    return [_gate_words(row) for row in rows if not row["passed"]]
+
+
+def _gate_words(row: str | Mapping[str, Any]) -> str:
+    if isinstance(row, str):
+        return row
+    words = f"{row['gate']} of {row['quantity']}"
+    if {"value", "rule", "threshold"} <= row.keys():
+        words += f": found {row['value']:.4g}, allowed {row['rule']} {row['threshold']:g}"
+    return words

@@ -1,0 +1,194 @@
+"""Which cells and thresholds a question is about, with errors that say what there is to ask.
+
+A word that nobody knows, a combination without a trial and a threshold that is not a positive
+number are different mistakes and are told apart here, once for all queries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final, Literal, cast, get_args
+
+from bayes_nmda.errors import QueryError, UsageError
+from bayes_nmda.query.draws import Cell, Draws
+from bayes_nmda.terms import DRUGS, ROUTES, TARGETS, TIMEPOINTS, Target
+
+Selector = str | Iterable[str] | None
+Thresholds = float | Iterable[float] | None
+SelectorName = Literal["drug", "route", "timepoint"]
+
+SELECTORS: Final = get_args(SelectorName)
+_GLOSSARY: Final[dict[str, Sequence[str]]] = {
+    "drug": DRUGS,
+    "route": ROUTES,
+    "timepoint": TIMEPOINTS,
+}
+#: The variable that answers for each target.
+VARIABLE: Final[dict[str, str]] = {"mean": "effect", "new_trial": "new_trial"}
+
+
+def choose_cells(
+    draws: Draws, *, drug: Selector = None, route: Selector = None, timepoint: Selector = None
+) -> tuple[Cell, ...]:
+    """Return the cells that fit the selectors, in the order of the model; left out means all.
+
+    Raises
+    ------
+    QueryError
+        If a word is unknown, or no trial stands behind a word in this combination.
+    UsageError
+        If a selector is not a word or a list of words.
+    """
+    wanted = {
+        name: _words(name, given)
+        for name, given in zip(SELECTORS, (drug, route, timepoint), strict=True)
+    }
+    for name, words in wanted.items():
+        for word in words or ():
+            _check_word(draws, name, word)
+    chosen = tuple(
+        cell
+        for cell in draws.cells
+        if all(words is None or getattr(cell, name) in words for name, words in wanted.items())
+    )
+    for name, words in wanted.items():
+        for word in words or ():
+            if not any(getattr(cell, name) == word for cell in chosen):
+                raise QueryError(_no_evidence(draws, wanted, name, word))
+    if not chosen:
+        raise QueryError(f"model {draws.model}: no cell has a trial")
+    return chosen
+
+
+def choose_one(draws: Draws, name: str, selectors: Mapping[str, str]) -> Cell:
+    """Return the one cell that a mapping of selectors points at.
+
+    Raises
+    ------
+    QueryError
+        If it points at no cell with evidence, or at more than one.
+    UsageError
+        If a key is not a selector.
+    """
+    if not isinstance(selectors, Mapping):
+        raise UsageError(
+            f"{name}: found {selectors!r}; allowed is a mapping with drug, route and timepoint"
+        )
+    unknown = [key for key in selectors if key not in SELECTORS]
+    if unknown:
+        raise UsageError(f"{name}: found the key {unknown[0]!r}; allowed are {_list(SELECTORS)}")
+    chosen = choose_cells(
+        draws,
+        drug=selectors.get("drug"),
+        route=selectors.get("route"),
+        timepoint=selectors.get("timepoint"),
+    )
+    if len(chosen) > 1:
+        raise QueryError(
+            f"{name}: found {len(chosen)} cells, {_list(cell.label for cell in chosen)}; allowed "
+            "is one: name drug, route and timepoint"
+        )
+    return chosen[0]
+
+
+def choose_thresholds(draws: Draws, at_least: Thresholds, direction: str) -> tuple[float, ...]:
+    """Return the thresholds of a question, the model's own where none is given.
+
+    Raises
+    ------
+    UsageError
+        If one is not a number, is negative, infinite or missing.
+    QueryError
+        If none is given and the model names none.
+    """
+    if at_least is None:
+        named = draws.spec.get("thresholds", {})
+        found = named.get(direction, named.get("benefit"))
+        if not found:
+            raise QueryError(f"model {draws.model} names no thresholds; give at_least")
+        return tuple(float(value) for value in found)
+    values = [at_least] if _is_single(at_least) else list(_iterable(at_least))
+    if not values:
+        raise UsageError("at_least: found an empty list; allowed are numbers from 0 upwards")
+    return tuple(_threshold(value, draws.unit) for value in values)
+
+
+def check_target(target: str) -> Target:
+    """Return the target, if it is one.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"target: found {target!r}; allowed are {_list(TARGETS)}")
+    return cast("Target", target)
+
+
+def _is_single(value: object) -> bool:
+    scalar = getattr(value, "ndim", 1) == 0  # a NumPy number, or an array of one
+    return scalar or isinstance(value, str | bytes) or not isinstance(value, Iterable)
+
+
+def _iterable(value: float | Iterable[float]) -> Iterable[float]:
+    return value if isinstance(value, Iterable) else (value,)
+
+
+def _threshold(value: object, unit: str) -> float:
+    number = None
+    if not isinstance(value, str | bytes | bool) and hasattr(value, "__float__"):
+        number = float(value)
+    if number is None or not math.isfinite(number) or number < 0:
+        raise UsageError(
+            f"at_least: found {value!r}; allowed are numbers from 0 upwards, in {unit or 'units'} "
+            "in the direction of the question: benefit or harm gives the sign"
+        )
+    return number
+
+
+def _words(name: str, given: Selector) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return (given,)
+    values = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not values or not all(isinstance(value, str) for value in values):
+        raise UsageError(f"{name}: found {given!r}; allowed is a word or a list of words")
+    return values
+
+
+def _check_word(draws: Draws, name: str, word: str) -> None:
+    present = dict.fromkeys(getattr(cell, name) for cell in draws.cells)
+    known = [*present, *(w for w in _GLOSSARY[name] if w not in present)]
+    known = [w for w in known if w]
+    if word in known:
+        return
+    close = get_close_matches(word.lower(), known, n=1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
+    with_evidence = [w for w in present if w]
+    allowed = f"allowed are {_list(with_evidence)}" if with_evidence else f"it has no {name}s"
+    raise QueryError(f"{name}: found {word!r}; in model {draws.model} {allowed}{hint}")
+
+
+def _no_evidence(
+    draws: Draws, wanted: Mapping[str, tuple[str, ...] | None], name: str, word: str
+) -> str:
+    others = [" or ".join(words) for key, words in wanted.items() if words and key != name]
+    asked = " / ".join([word, *others])
+    near = [
+        cell
+        for cell in draws.cells
+        if any(words and getattr(cell, key) in words for key, words in wanted.items())
+    ]
+    listed = _list(cell.label for cell in near or draws.cells)
+    return (
+        f"no trial behind {asked} in model {draws.model}, and an answer would only be the prior; "
+        f"cells with evidence: {listed}"
+    )
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,219 @@
+"""How much do trials, drugs, routes and timepoints differ, and how far does that pull each trial?
+
+`heterogeneity` is about standard deviations between true effects; `shrinkage` sets each trial's
+own result beside what the model makes of it. Neither is a standard error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from bayes_nmda.errors import QueryError
+from bayes_nmda.query.answer import Answer, answer_of
+from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
+from bayes_nmda.query.effects import INTERVAL, behind, named
+from bayes_nmda.query.mcse import ess, mcse_mean, mcse_quantile
+from bayes_nmda.query.selection import Selector, choose_cells
+from bayes_nmda.query.words import evidence, favours, number, reliability, remarks
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+#: Standard deviations that a model may have, and what differs by each.
+QUANTITIES: Final = {
+    "tau": "true effects of trials alike in drug, route and timepoint",
+    "sd_drug": "drugs",
+    "sd_route": "routes of one drug",
+    "sd_timepoint": "timepoints of one drug and route",
+    "sd_trial_timepoint": "timepoints within one trial, beyond those of its drug and route",
+}
+#: 97.5 % point of the standard normal distribution, for the trials' own 95 % intervals.
+_Z: Final = 1.959963984540054
+
+
+def heterogeneity(tree: xr.DataTree | Posterior) -> Answer:
+    """Return how much true effects differ: tau between trials, and the model's other SDs.
+
+    Parameters
+    ----------
+    tree
+        A fit, from `fit` or `posterior`.
+
+    Returns
+    -------
+    Answer
+        A row a standard deviation (a row a cell where each cell has its own): ``quantity``,
+        ``median``, ``mean``, ``lower`` and ``upper`` (95 %, equal tails), ``mcse`` of the mean,
+        ``prior_median``, ``prior_lower``, ``prior_upper``, ``trials``, ``participants``,
+        ``engine``. Units of the effect; 0 means that they do not differ.
+
+    Raises
+    ------
+    QueryError
+        If the fit has no such standard deviation.
+    """
+    draws = draws_of(tree)
+    found = [name for name in QUANTITIES if draws.has(name)]
+    if not found:
+        raise QueryError(
+            f"model {draws.model} has none of {', '.join(QUANTITIES)}; ask a model with trials "
+            "that may differ"
+        )
+    records: list[dict[str, Any]] = []
+    sentences = []
+    for name in found:
+        values, prior = draws.posterior(name), draws.prior(name)
+        cells: tuple[Cell | None, ...] = draws.cells if values.ndim > 2 else (None,)
+        for cell in cells:
+            own = values if cell is None else values[..., cell.index]
+            record = _spread(draws, name, cell, own, prior)
+            records.append(record)
+            sentences.append(_spread_sentence(draws, record))
+    return answer_of(
+        draws,
+        "heterogeneity",
+        records,
+        sentences,
+        value="median",
+        direction="a standard deviation, 0 or above; it has no direction",
+    )
+
+
+def _spread(
+    draws: Draws, name: str, cell: Cell | None, values: Floats, prior: Floats
+) -> dict[str, Any]:
+    low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
+    before = np.quantile(prior, (0.5, *INTERVAL))
+    if cell is None:
+        trials, people = draws.people(draws.cells)
+        where = {"drug": "", "route": "", "timepoint": ""}
+        counted = {"trials": trials, "participants": people, "engine": draws.engine}
+    else:
+        where, counted = named(cell), behind(draws, cell)
+    return {
+        "quantity": name,
+        **where,
+        "median": float(median),
+        "mean": float(values.mean()),
+        "lower": float(low),
+        "upper": float(high),
+        "mcse": mcse_mean(values),
+        "prior_median": float(before[0]),
+        "prior_lower": float(before[1]),
+        "prior_upper": float(before[2]),
+        **counted,
+        "ess": ess(values),
+        "mcse_median": mcse_quantile(values, 0.5),
+        "mcse_upper": mcse_quantile(values, INTERVAL[1]),
+        "flags": "" if cell is None else ";".join(cell.flags),
+    }
+
+
+def _spread_sentence(draws: Draws, row: dict[str, Any]) -> str:
+    error = max(row["mcse_median"], row["mcse_upper"])
+    middle, low, high = (number(row[name], error) for name in ("median", "lower", "upper"))
+    before = " to ".join(number(row[name], 1.0) for name in ("prior_lower", "prior_upper"))
+    parts = [row[name] for name in ("drug", "route", "timepoint") if row[name]]
+    where = f" ({'/'.join(parts)})" if parts else ""
+    return (
+        f"The standard deviation between {QUANTITIES[row['quantity']]}{where} is about {middle} "
+        f"{draws.unit} (95 % credible interval {low} to {high}; before the data: {before}); "
+        f"{evidence(row['trials'], row['participants'])}{reliability(draws)}."
+    )
+
+
+def shrinkage(
+    tree: xr.DataTree | Posterior,
+    *,
+    drug: Selector = None,
+    route: Selector = None,
+    timepoint: Selector = None,
+) -> Answer:
+    """Return each trial's own result beside what the model makes of it.
+
+    Parameters
+    ----------
+    tree
+        A fit, from `fit` or `posterior`.
+    drug, route, timepoint
+        A word or several; left out means all.
+
+    Returns
+    -------
+    Answer
+        A row a contrast: ``yi`` and ``sei`` as reported with ``yi_lower`` and ``yi_upper`` (95 %),
+        ``estimate`` (posterior mean of its true effect theta) with ``lower`` and ``upper``,
+        ``cell_effect``, and ``shrinkage``: the posterior mean of v / (v + variance between
+        trials), v the trial's sampling variance. 0 leaves a trial's result as it is, 1 replaces
+        it by its cell's. The correlation between rows of one trial, which theta takes into
+        account, is left out of that share.
+
+    Raises
+    ------
+    QueryError
+        If a word is unknown, no trial stands behind a combination, or the fit lacks theta.
+    """
+    draws = draws_of(tree)
+    cells = {
+        cell.label: cell
+        for cell in choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
+    }
+    theta = draws.posterior("theta")
+    yi, sei = draws.constant("yi"), draws.constant("sei")
+    sizes = draws.constant("n_t"), draws.constant("n_c")
+    labels, of_cell = draws.words("contrast"), draws.words("contrast_cell")
+    trial_names = draws.words("contrast_trial")
+    remarks_on = draws.words("contrast_flags")
+    records: list[dict[str, Any]] = []
+    sentences = []
+    for i, label in enumerate(labels):
+        cell = cells.get(of_cell[i])
+        if cell is None:
+            continue
+        own = theta[..., i]
+        low, high = np.quantile(own, INTERVAL)
+        record = {
+            "contrast": label,
+            "trial": trial_names[i],
+            **named(cell),
+            "yi": float(yi[i]),
+            "sei": float(sei[i]),
+            "yi_lower": float(yi[i] - _Z * sei[i]),
+            "yi_upper": float(yi[i] + _Z * sei[i]),
+            "estimate": float(own.mean()),
+            "lower": float(low),
+            "upper": float(high),
+            "mcse": mcse_mean(own),
+            "cell_effect": float(draws.of_cell("effect", cell).mean()),
+            "shrinkage": _share(draws, cell, float(sei[i])),
+            "trials": 1,
+            "participants": int(sizes[0][i] + sizes[1][i]),
+            "engine": draws.engine,
+            "flags": remarks_on[i],
+        }
+        records.append(record)
+        sentences.append(_shrinkage_sentence(draws, cell, record))
+    return answer_of(
+        draws, "shrinkage", records, sentences, value="shrinkage", direction=favours(draws)
+    )
+
+
+def _share(draws: Draws, cell: Cell, sei: float) -> float:
+    """Return the share of a contrast's estimate that comes from its cell."""
+    between = draws.of_cell("tau", cell) ** 2
+    if draws.has("sd_trial_timepoint"):
+        between = between + draws.posterior("sd_trial_timepoint") ** 2
+    return float((sei**2 / (sei**2 + between)).mean())
+
+
+def _shrinkage_sentence(draws: Draws, cell: Cell, row: dict[str, Any]) -> str:
+    own, error = number(row["yi"], 1.0), max(row["mcse"], 1.0)
+    return (
+        f"{row['contrast']}: the trial found {own} {draws.unit} (95 % confidence interval "
+        f"{number(row['yi_lower'], 1.0)} to {number(row['yi_upper'], 1.0)}); in the light of the "
+        f"other trials {number(row['estimate'], error)} (95 % credible interval "
+        f"{number(row['lower'], error)} to {number(row['upper'], error)}); "
+        f"{favours(draws)}; {row['participants']} participants{remarks(draws, cell)}."
+    )
