@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
     from bayes_nmda.terms import Engine
 
-#: Draws from the prior; with 4,000 a probability has a standard error below 0.008.
-PRIOR_DRAWS = 4000
+#: Draws from the prior; with 3,000 a probability has a standard error below 0.01.
+PRIOR_DRAWS = 3000
 #: Packages whose version may move a draw.
 PACKAGES = ("bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray")
 
@@ -201,7 +201,7 @@ def _prior_draws(model: pm.Model, seed: int) -> xr.Dataset:
             model=model,
             var_names=[v.name for v in (*model.free_RVs, *model.deterministics)],
             random_seed=seed,
-            # compiling to numba takes longer than 4,000 draws without it
+            # compiling to numba takes longer than the draws without it
             compile_kwargs={"mode": "FAST_COMPILE"},
         )
     finally:

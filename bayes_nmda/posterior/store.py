@@ -3,7 +3,7 @@
 A file is named after the model, the key of its inputs and the digest of its own bytes:
 ``pain_intensity.<key>.<digest>.nc``. The key covers rows, model file, seed, numbers of draws and
 chains, versions and the code that samples. So a file is either the answer to a question or to
-another one, and a byte that changed since shows. Draws are kept to one part in 65,536 of the range
+another one, and a byte that changed since shows. Draws are kept to one part in 16,384 of the range
 of their variable, far below Monte Carlo error, before anything is reported from them.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: Files kept for one model, the newest first.
 KEPT = 3
 _KEY = 16
-_LEVELS = 2**16
+_LEVELS = 2**14
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -123,7 +123,7 @@ def write(tree: xr.DataTree, path: Path) -> str:
         If the file cannot be written, for example because the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    packed = {"zlib": True, "complevel": 4, "shuffle": True}
+    packed = {"zlib": True, "complevel": 6, "shuffle": True}
     encoding = {
         group.path: {
             name: packed for name, values in group.data_vars.items() if values.dtype.kind in "fiu"
@@ -147,7 +147,7 @@ def write(tree: xr.DataTree, path: Path) -> str:
 
 
 def rounded(tree: xr.DataTree) -> xr.DataTree:
-    """Return the tree with draws to one part in 65,536 of each variable's range, as 32-bit floats."""
+    """Return the tree with draws to one part in 16,384 of each variable's range, as 32-bit floats."""
     copy = tree.copy()
     for group in ("posterior", "prior", "posterior_predictive", "prior_predictive"):
         if group in copy:
