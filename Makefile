@@ -1,0 +1,58 @@
+# What people do with this project. `make help` lists it; everything sets itself up on a fresh clone.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup report test test-slow check fix docs benchmarks requirements clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make the environment .venv from requirements.txt
+
+$(READY): requirements.txt pyproject.toml .python-version
+	@python=; for p in python3 python3.12 python3.13 python; do \
+	  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then python=$$p; break; fi; done; \
+	if [ -n "$$python" ]; then rm -rf .venv && $$python -m venv .venv && $(BIN)/python -m pip install --quiet uv; \
+	elif command -v uv >/dev/null; then uv venv --quiet --clear --python 3.12 .venv && uv pip install --quiet --python $(BIN)/python uv; \
+	else echo "error: found no Python 3.12 or newer; install one (pyenv and uv read .python-version)" >&2; exit 2; fi
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+report: $(READY) ## build the report if anything is stale, and print where it is
+	@$(BIN)/bayes-nmda report
+
+test: $(READY) ## run the everyday tests (no sampling of real models)
+	$(BIN)/python -m pytest -q
+
+test-slow: $(READY) ## run the tests that sample: recovery, gates with several seeds, agreement
+	$(BIN)/python -m pytest -q -m slow
+
+check: $(READY) ## lint, types, layers, docstrings, spelling, data, models, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'bayes_nmda/*.py')
+	$(BIN)/typos
+	$(BIN)/python -m bayes_nmda.data.cochrane --check
+	$(BIN)/bayes-nmda check
+
+fix: $(READY) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## run the tutorial notebook and write its outputs
+	$(BIN)/python docs/run_tutorial.py
+
+benchmarks: $(READY) ## measure speed and write benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+requirements: $(READY) ## resolve requirements.txt anew, without addresses of registries
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --extra dev --python-version 3.12 pyproject.toml -o requirements.txt
+
+clean: ## remove what was built, not the last good report
+	rm -rf .venv reports/output build dist
