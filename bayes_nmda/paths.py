@@ -45,7 +45,7 @@ def reports() -> Path:
 
 
 def latest() -> Path:
-    """Return the folder of the last good report; in a wheel it is the one shipped, or a newer one."""
+    """Return the folder of the last good report: the newest built here, else the one shipped."""
     written = output().parent / "latest"
     return written if written.is_dir() else reports() / "latest"
 

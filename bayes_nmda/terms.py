@@ -49,7 +49,7 @@ SEPARATOR: Final = "/"
 
 
 def cell_label(drug: str, route: str, timepoint: str = "") -> str:
-    """Return the label of a cell, ``"ketamine/intravenous/immediate"``; without timepoint two parts."""
+    """Return the label of a cell, ``"ketamine/intravenous/immediate"``, or of a partition."""
     return SEPARATOR.join(part for part in (drug, route, timepoint) if part)
 
 

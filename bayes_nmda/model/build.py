@@ -37,8 +37,8 @@ def build_model(spec: ModelSpec, effects: EffectTable) -> pm.Model:
     pymc.Model
         Dimensions ``cell``, ``partition``, ``drug_name``, ``comparison``, ``contrast``, ``trial``.
         Variables ``overall``, ``tau``, ``sd_drug``, ``sd_route``, ``sd_timepoint``,
-        ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast) and the
-        observed ``yi`` (contrast), all in the unit and with the sign of the effect measure;
+        ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast) and
+        the observed ``yi`` (contrast), all in the unit and with the sign of the effect measure;
         ``z_…`` are standard normal deviations.
 
     References
@@ -49,9 +49,7 @@ def build_model(spec: ModelSpec, effects: EffectTable) -> pm.Model:
     errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
     with pm.Model(coords=layout.coords()) as model:
         effect, spread = _effects(spec, layout)
-        theta = pm.Deterministic(
-            "theta", effect[layout.cell_of_contrast] + spread, dims="contrast"
-        )
+        theta = pm.Deterministic("theta", effect[layout.cell_of_contrast] + spread, dims="contrast")
         pm.MvNormal(
             "yi",
             mu=theta,
@@ -109,9 +107,7 @@ def _effects(spec: ModelSpec, layout: Layout) -> tuple[Any, Any]:
     u = _deviations(
         "comparison", "comparison", layout.comparison_groups, "comparison_group", within
     )
-    w = _deviations(
-        "trial_timepoint", "contrast", layout.contrast_groups, "contrast_group", within
-    )
+    w = _deviations("trial_timepoint", "contrast", layout.contrast_groups, "contrast_group", within)
     trial = _heavy(spec, layout, u[layout.comparison_of_contrast])
     return effect, _prior(spec, "tau") * trial + _prior(spec, "sd_trial_timepoint") * w
 
@@ -124,6 +120,8 @@ def _heavy(spec: ModelSpec, layout: Layout, z: Any) -> Any:
     """
     if spec.structure.trial_effects == "normal":
         return z
-    half = pm.Data("half_degrees_of_freedom", np.float64(spec.structure.degrees_of_freedom or 0)) / 2
+    half = (
+        pm.Data("half_degrees_of_freedom", np.float64(spec.structure.degrees_of_freedom or 0)) / 2
+    )
     precision = pm.Gamma("trial_precision", alpha=half, beta=half, dims="trial")
     return z / pm.math.sqrt(precision[layout.trial_of_contrast])

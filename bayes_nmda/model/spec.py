@@ -150,9 +150,9 @@ class ModelSpec:
         ----------
         **priors
             Parameter and prior: a `Prior`, or a tuple of distribution and numbers in the order
-            ``("normal", loc, scale)``, ``("student_t", df, loc, scale)``, ``("half_normal", scale)``,
-            ``("inverse_gamma", shape, scale)``. Keywords, because a parameter's name is what one
-            wants to read in a notebook.
+            ``("normal", loc, scale)``, ``("student_t", df, loc, scale)``,
+            ``("half_normal", scale)``, ``("inverse_gamma", shape, scale)``. Keywords, because a
+            parameter's name is what one wants to read in a notebook.
 
         Returns
         -------
@@ -200,7 +200,7 @@ class ModelSpec:
         }
 
     def fit_fields(self) -> dict[str, Any]:
-        """Return what moves a posterior: rows, measure, correlations, structure, priors, sampling."""
+        """Return what moves a posterior: rows, measure, structure, priors and sampling."""
         full = self.to_mapping()
         for words in (full["covariance"], full["structure"], *full["priors"].values()):
             words.pop("source", None)
@@ -392,9 +392,7 @@ def _priors(
     return tuple(priors)
 
 
-def _spec(
-    path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str], ...]
-) -> ModelSpec:
+def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str], ...]) -> ModelSpec:
     _check_schema(path, resolved)
     effect, structure = resolved["effect"], resolved["structure"]
     return ModelSpec(

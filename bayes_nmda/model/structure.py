@@ -1,9 +1,10 @@
 """Which effect belongs to which cell, partition, drug, comparison and trial.
 
-`Layout` turns the rows of an `EffectTable` into labels and index arrays, once, for the model and for
-everything computed from its draws. A comparison is one treatment arm against one control arm of a
-trial, at any timepoint; comparisons of one trial that share a control arm form a group whose
-deviations correlate (Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004, Stat Med 23:3105).
+`Layout` turns the rows of an `EffectTable` into labels and index arrays, once, for the model and
+for everything computed from its draws. A comparison is one treatment arm against one control arm
+of a trial, at any timepoint; comparisons of one trial that share a control arm form a group whose
+deviations correlate (Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004, Stat Med
+23:3105).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The gates: may anything be published from this fit?
+"""The gates that decide whether anything may be published from a fit.
 
 Thresholds stand in the model file. Each gate is a row with what it looked at, the value, the
 threshold and whether it passed; a quantity that cannot be computed does not pass.
@@ -7,6 +7,7 @@ threshold and whether it passed; a quantity that cannot be computed does not pas
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 #: What the posterior predictive check compares: location, spread and extremes of the contrasts.
-STATISTICS = {"mean": np.mean, "SD": np.std, "smallest": np.min, "largest": np.max}
+STATISTICS: dict[str, Callable[..., Any]] = {
+    "mean": np.mean,
+    "SD": np.std,
+    "smallest": np.min,
+    "largest": np.max,
+}
 _VARIABLE = {"mean": "effect", "new_trial": "new_trial"}
 
 

@@ -16,8 +16,8 @@ import xarray as xr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bayes_nmda.model.structure import Layout
     from bayes_nmda.model.spec import ModelSpec
+    from bayes_nmda.model.structure import Layout
 
 #: Points at which a Student-t trial effect is averaged over its gamma precision.
 MIXTURE_POINTS = 64
@@ -110,16 +110,12 @@ def trial_log_likelihood(
         rows = np.flatnonzero(layout.trial_of_contrast == position)
         block = np.ix_(rows, rows)
         residual = yi[rows] - mean[:, layout.cell_of_contrast[rows]]
-        trial = (
-            tau[:, rows][:, :, None] * tau[:, rows][:, None, :] * trial_correlation[block]
-        )
+        trial = tau[:, rows][:, :, None] * tau[:, rows][:, None, :] * trial_correlation[block]
         rest = errors[block] + visit[:, None, None] ** 2 * visit_correlation[block]
         densities = [_normal_logpdf(residual, rest + trial / scale) for scale in scales]
         out[:, position] = np.logaddexp.reduce(densities, axis=0) - np.log(len(scales))
     coords = {d: draws[d] for d in sample} | {"trial": list(layout.trials)}
-    return xr.DataArray(
-        out.reshape(*shape, -1), dims=[*sample, "trial"], coords=coords, name="yi"
-    )
+    return xr.DataArray(out.reshape(*shape, -1), dims=[*sample, "trial"], coords=coords, name="yi")
 
 
 def _precision_points(spec: ModelSpec) -> NDArray[np.float64]:

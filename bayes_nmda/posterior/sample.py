@@ -107,7 +107,9 @@ def fit(
     say("prior and predictive draws")
     tree = _assemble(raw, model, spec, effects, seed)
     failed = diagnose(tree).query("~passed")
-    tree.attrs["gates_failed"] = json.dumps([f"{r.gate} of {r.quantity}" for r in failed.itertuples()])
+    tree.attrs["gates_failed"] = json.dumps(
+        [f"{r.gate} of {r.quantity}" for r in failed.itertuples()]
+    )
     return tree
 
 
@@ -216,7 +218,7 @@ def _plain(group: xr.DataTree | xr.Dataset) -> xr.Dataset:
 
 
 def _statistics(stats: xr.Dataset) -> xr.Dataset:
-    """Return the numeric statistics; messages of divergences are objects that netCDF cannot hold."""
+    """Return the numeric statistics; netCDF cannot hold the messages of divergences."""
     numeric = [name for name, values in stats.items() if values.dtype.kind in "biuf"]
     return stats[numeric]
 

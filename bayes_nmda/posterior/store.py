@@ -140,14 +140,15 @@ def write(tree: xr.DataTree, path: Path) -> str:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StoreError(
-            f"{path.name}: it could not be written to {path.parent.name}/: {error.strerror or error}. "
-            "What was there before is untouched; make room or mend the permissions and run again."
+            f"{path.name}: it could not be written to {path.parent.name}/: "
+            f"{error.strerror or error}. What was there before is untouched; make room or mend "
+            "the permissions and run again."
         ) from error
     return digest
 
 
 def rounded(tree: xr.DataTree) -> xr.DataTree:
-    """Return the tree with draws to one part in 16,384 of each variable's range, as 32-bit floats."""
+    """Return the tree with draws to one part in 16,384 of each variable's range, in 32 bits."""
     copy = tree.copy()
     for group in ("posterior", "prior", "posterior_predictive", "prior_predictive"):
         if group in copy:
@@ -161,7 +162,8 @@ def _round(values: xr.DataArray) -> xr.DataArray:
     if not spread > 0:
         return values.astype("float32")
     step = 2.0 ** np.floor(np.log2(spread / _LEVELS))
-    return (np.round(values / step) * step).astype("float32")
+    whole: xr.DataArray = (values / step).round() * step
+    return whole.astype("float32")
 
 
 def bundle(tree: xr.DataTree) -> xr.DataTree:
