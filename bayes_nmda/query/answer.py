@@ -7,6 +7,7 @@ the same as a DataFrame.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -87,7 +88,7 @@ class Answer:
             "unit": self.unit,
             "direction": self.direction,
             "sentence": self.sentence,
-            "rows": [dict(record) for record in self.records],
+            "rows": [{k: _json(v) for k, v in record.items()} for record in self.records],
             "warnings": list(self.warnings),
             "provenance": dict(self.provenance),
         }
@@ -164,6 +165,11 @@ def answer_of(
         provenance={name: _plain(attrs[name]) for name in _PROVENANCE if name in attrs},
         warnings=draws.warnings,
     )
+
+
+def _json(value: object) -> object:
+    """Return a value for JSON, which has no word for a number that is not one."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Where is there evidence, and where is there none?
+"""Where there is evidence, and where there is none.
 
 `evidence_map` counts trials and people for every drug and route, outcome and timepoint, holes
 included. It reads the tables alone, no model: a hole is a finding about the trials.

@@ -1,4 +1,4 @@
-"""How large is the effect, and how probable is one that matters?
+"""How large an effect is, and how probably it matters.
 
 A probability is the share of posterior draws beyond a threshold; an estimate is their mean, with
 the 2.5 % and 97.5 % quantiles. ``target="mean"`` is the effect averaged over trials like those in

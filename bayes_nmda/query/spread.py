@@ -1,4 +1,4 @@
-"""How much do trials, drugs, routes and timepoints differ, and how far does that pull each trial?
+"""How much trials, drugs, routes and timepoints differ, and how far that pulls each trial.
 
 `heterogeneity` is about standard deviations between true effects; `shrinkage` sets each trial's
 own result beside what the model makes of it. Neither is a standard error.

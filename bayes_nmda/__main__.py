@@ -1,0 +1,6 @@
+"""``python -m bayes_nmda``: the command line."""
+
+from bayes_nmda.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""What ``check`` and ``status`` look at: everything a report rests on, before anything is run.
+
+`check_all` stops at the first kind of input that breaks a rule, with the error of that stage;
+`status_all` raises nothing about staleness, it lists it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bayes_nmda import paths
+from bayes_nmda.errors import DataError, ReportError, StaleError, StoreError
+
+if TYPE_CHECKING:
+    from bayes_nmda.data import TrialData
+
+Row = dict[str, Any]
+
+
+def check_all(say: Callable[[str], None]) -> list[Row]:
+    """Return what was found valid, a row a kind of input.
+
+    Raises
+    ------
+    DataError
+        If a table breaks a rule, differs from what the raw files make, or leaves out an analysis
+        of the review without a decision.
+    SpecError
+        If a model file breaks a rule.
+    QueryError
+        If a model selects no trial.
+    ReportError
+        If a report definition breaks a rule.
+    """
+    from bayes_nmda.data import load_trials
+
+    say("data")
+    trials = load_trials()
+    rows = [
+        _valid("data", f"{len(trials.trials)} trials, {len(trials.outcomes)} outcome records"),
+        *_raw(trials),
+        _analyses(trials),
+    ]
+    say("models")
+    rows += _models(trials)
+    say("reports")
+    rows += _reports()
+    return rows
+
+
+def _valid(what: str, found: str) -> Row:
+    return {"what": what, "found": found, "valid": True}
+
+
+def _raw(trials: TrialData) -> list[Row]:
+    """Compare the tables with what the raw files make; a wheel carries no raw files to compare."""
+    from bayes_nmda.data.cochrane import build_tables, stale_files
+
+    if not (trials.path / "raw").is_dir():
+        return []
+    stale = stale_files(trials.path, build_tables(trials.path))
+    if stale:
+        raise DataError(
+            f"data: found {', '.join(stale)} other than raw/ and the hand-written tables make "
+            "them; run `python -m bayes_nmda.data.cochrane`"
+        )
+    return [_valid("raw files", "the tables are what they make")]
+
+
+def _analyses(trials: TrialData) -> Row:
+    """Every analysis of the review must be used by a record, or named in a decision."""
+    from bayes_nmda.data.decisions import targets
+
+    used = {part for text in trials.outcomes["analyses"] for part in targets(str(text))}
+    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
+    decided = {part for text in decisions["target"] for part in targets(str(text))}
+    published = dict.fromkeys(map(str, trials.published["analysis"]))
+    listed = dict.fromkeys(map(str, trials.analyses["analysis"]))
+    known = [name for name in {**listed, **published} if name]
+    missing = [name for name in known if name not in used | decided]
+    if missing:
+        raise DataError(
+            f"analyses of the review that no record uses and no decision names: "
+            f"{', '.join(missing)}; add records to outcomes.csv, or the reason to decisions.csv"
+        )
+    return _valid("analyses of the review", f"{len(known)}, each used or named in a decision")
+
+
+def _models(trials: TrialData) -> list[Row]:
+    from bayes_nmda.effects import effect_table
+    from bayes_nmda.model.spec import load_model, model_names
+
+    rows = []
+    for name in model_names():
+        spec = load_model(name)
+        frame = effect_table(trials, spec).frame
+        rows.append(
+            _valid(
+                f"model {name}",
+                f"{len(frame)} contrasts of {frame['trial_id'].nunique()} trials in "
+                f"{frame['cell'].nunique()} cells",
+            )
+        )
+    return rows
+
+
+def _reports() -> list[Row]:
+    """Check that each report definition is TOML and names models that exist."""
+    names = set(model_files())
+    rows = []
+    for path in sorted(paths.reports().glob("*.toml")):
+        try:
+            definition = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ReportError(f"reports/{path.name}: this is not TOML in UTF-8: {error}") from error
+        unknown = [name for name in _named_models(definition) if name not in names]
+        if unknown:
+            raise ReportError(
+                f"reports/{path.name}: found the models {', '.join(unknown)}; allowed are "
+                f"{', '.join(sorted(names))}"
+            )
+        rows.append(_valid(f"report {path.stem}", "its models exist"))
+    return rows
+
+
+def model_files() -> list[str]:
+    """Return the names of the model files, without reading them."""
+    return sorted(path.stem for path in paths.models().glob("*.toml"))
+
+
+def _named_models(definition: dict[str, Any]) -> list[str]:
+    found = definition.get("models", [])
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+
+def status_all() -> list[Row]:
+    """Return, for each model, whether a posterior answers for it now, and if not why.
+
+    Raises
+    ------
+    DataError
+        If a table breaks a rule, so that nothing can be said.
+    SpecError
+        If a model file does.
+    """
+    from bayes_nmda.posterior.store import find
+
+    rows = []
+    for name in model_files():
+        try:
+            path = find(name)
+        except StaleError as error:
+            state, why = "stale", str(error)
+        except StoreError as error:
+            state, why = "missing", str(error)
+        else:
+            shipped = path.parent == paths.latest() / "posteriors"
+            state = "fresh"
+            why = "in the last good report" if shipped else f"stored as {path.name}"
+        rows.append({"what": f"model {name}", "state": state, "why": why})
+    return rows
