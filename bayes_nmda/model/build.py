@@ -19,6 +19,7 @@ from bayes_nmda.model.structure import Groups, Layout
 
 if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable
+    from bayes_nmda.model.priors import Prior
     from bayes_nmda.model.spec import ModelSpec
 
 
@@ -58,6 +59,13 @@ def build_model(spec: ModelSpec, effects: EffectTable) -> pm.Model:
             dims="contrast",
         )
     return model
+
+
+def prior_of(spec: ModelSpec, variable: str) -> Prior | None:
+    """Return the prior of a free variable of the model; None for a deviation of unit scale."""
+    if spec.structure.pooling == "none" and variable == "effect":
+        return spec.prior("overall")
+    return dict(spec.priors).get(variable)
 
 
 def _prior(spec: ModelSpec, name: str, *, rename: str = "", dims: str | None = None) -> Any:

@@ -9,10 +9,10 @@ the same shape are sampled without compiling again.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import logging
 import platform
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from bayes_nmda.model.likelihoods import error_covariance
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.diagnostics import diagnose
 from bayes_nmda.posterior.predictive import new_trial, replicate, trial_log_likelihood
+from bayes_nmda.posterior.prior_draws import prior_draws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
     from bayes_nmda.terms import Engine
 
-#: Draws from the prior; with 3,000 a probability has a standard error below 0.01.
-PRIOR_DRAWS = 3000
 #: Packages whose version may move a draw.
 PACKAGES = ("bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray")
 
@@ -94,14 +93,14 @@ def fit(
     """
     if engine != "nuts":
         raise UsageError(f"fit: found engine={engine!r}; allowed is 'nuts'")
-    for name, value in (("draws", draws), ("chains", chains)):
-        if value is not None and value < 1:
-            raise UsageError(f"fit: found {name}={value}; allowed is a number above 0")
+    for name, value, least in (("seed", seed, 0), ("draws", draws, 1), ("chains", chains, 1)):
+        if value is not None and value < least:
+            raise UsageError(f"fit: found {name}={value}; allowed is an integer from {least} up")
     say = progress or (lambda _: None)
     seed = spec.sampling.seed if seed is None else seed
     model = build_model(spec, effects)
     say("compiling")
-    compiled = _compile(model, spec)
+    compiled = _compile(model, spec, Layout.of(effects.frame))
     say("sampling")
     raw = _sample(compiled, spec, seed, draws, chains)
     say("prior and predictive draws")
@@ -113,21 +112,20 @@ def fit(
     return tree
 
 
-def _signature(model: pm.Model, spec: ModelSpec) -> str:
-    """Return what makes two models compile to the same code: families, shapes and labels."""
+def _signature(model: pm.Model, spec: ModelSpec, layout: Layout) -> str:
+    """Return what makes two models compile to the same code: families, shapes, labels, positions."""
     families = [(n, p.distribution, p.upper) for n, p in spec.priors]
     structure = (spec.structure.pooling, spec.structure.trial_effects)
-    coords = {name: list(map(str, values or ())) for name, values in model.coords.items()}
     within = spec.structure.multi_arm_correlation
     groups = model.named_vars_to_dims
-    text = json.dumps([families, structure, within, coords, groups], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    text = json.dumps([families, structure, within, groups], sort_keys=True, default=str)
+    return hashlib.sha256((text + repr(layout)).encode()).hexdigest()
 
 
-def _compile(model: pm.Model, spec: ModelSpec) -> Any:
+def _compile(model: pm.Model, spec: ModelSpec, layout: Layout) -> Any:
     import nutpie
 
-    key = _signature(model, spec)
+    key = _signature(model, spec, layout)
     if key not in _compiled:
         _compiled[key] = nutpie.compile_pymc_model(model)
     numbers = {data.name: data.get_value() for data in model.data_vars}
@@ -166,7 +164,7 @@ def _assemble(
     rng_new, rng_rep, rng_prior_new, rng_prior_rep = np.random.default_rng(seed).spawn(4)
 
     log_prior = compute_log_prior(raw, model=model, extend_inferencedata=False, progressbar=False)
-    prior = _prior_draws(model, seed)
+    prior = prior_draws(model, spec, seed)
     posterior = raw["posterior"].to_dataset()
     posterior["new_trial"] = new_trial(posterior, spec, rng_new)
     prior["new_trial"] = new_trial(prior, spec, rng_prior_new)
@@ -191,36 +189,15 @@ def _assemble(
     return tree
 
 
-def _prior_draws(model: pm.Model, seed: int) -> xr.Dataset:
-    import pymc as pm
-
-    log = logging.getLogger("pymc")
-    level = log.level
-    log.setLevel(logging.WARNING)  # it announces the names of the variables on stderr
-    try:
-        tree = pm.sample_prior_predictive(
-            PRIOR_DRAWS,
-            model=model,
-            var_names=[v.name for v in (*model.free_RVs, *model.deterministics)],
-            random_seed=seed,
-            # compiling to numba takes longer than the draws without it
-            compile_kwargs={"mode": "FAST_COMPILE"},
-        )
-    finally:
-        log.setLevel(level)
-    prior: xr.Dataset = tree["prior"].to_dataset()
-    return prior
-
-
 def _plain(group: xr.DataTree | xr.Dataset) -> xr.Dataset:
     dataset = group.to_dataset() if isinstance(group, xr.DataTree) else group
-    return dataset.assign_attrs({})
+    return dataset.drop_attrs()
 
 
 def _statistics(stats: xr.Dataset) -> xr.Dataset:
     """Return the numeric statistics; netCDF cannot hold the messages of divergences."""
     numeric = [name for name, values in stats.items() if values.dtype.kind in "biuf"]
-    return stats[numeric]
+    return stats[numeric].drop_attrs()  # ArviZ writes the time of day there
 
 
 def with_labels(draws: xr.Dataset) -> xr.Dataset:
@@ -273,8 +250,8 @@ def attributes(
 ) -> dict[str, str | int]:
     """Return the root attributes that say where a posterior came from."""
     return {
+        **words(spec),
         "model": spec.name,
-        "title": spec.title,
         "engine": engine,
         "seed": seed,
         "measure": spec.measure,
@@ -282,9 +259,16 @@ def attributes(
         "benefit": spec.benefit,
         "outcome": spec.select.outcome,
         "comparator": spec.select.comparator,
-        "spec": json.dumps(spec.to_mapping(), ensure_ascii=False),
         "spec_hash": spec.hash,
         "rows_hash": effects.hash,
-        "model_files": json.dumps(spec.files),
         "versions": json.dumps(versions()),
+    }
+
+
+def words(spec: ModelSpec) -> dict[str, str]:
+    """Return the root attributes that may change although every draw stays the same."""
+    return {
+        "title": spec.title,
+        "spec": json.dumps(spec.to_mapping(), ensure_ascii=False),
+        "model_files": json.dumps(spec.files),
     }

@@ -3,24 +3,24 @@
 A file is named after the model, the key of its inputs and the digest of its own bytes:
 ``pain_intensity.<key>.<digest>.nc``. The key covers rows, model file, seed, numbers of draws and
 chains, versions and the code that samples. So a file is either the answer to a question or to
-another one, and a byte that changed since shows. Draws are kept to one part in 16,384 of the range
-of their variable, far below Monte Carlo error, before anything is reported from them.
+another one, and a byte that changed since shows. Draws are rounded (see `stored`) before anything
+is reported from them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
+import time
 from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from bayes_nmda import paths
 from bayes_nmda.errors import StaleError, StoreError
 from bayes_nmda.model.spec import load_model, model_inputs
+from bayes_nmda.posterior.stored import Stored, bundle, content, put, read, rounded, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +31,33 @@ if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.spec import ModelSpec, Sampling
 
-#: Files kept for one model, the newest first.
+__all__ = [
+    "KEPT",
+    "Stored",
+    "bundle",
+    "code_digest",
+    "find",
+    "fit_key",
+    "folder",
+    "load",
+    "obtain",
+    "posterior",
+    "read",
+    "rounded",
+    "save",
+    "write",
+]
+
+#: Files kept for one model, the newest first; beside them the newest that follows its model file.
 KEPT = 3
+#: Seconds after which a file that was never finished belongs to a process that was killed.
+ABANDONED = 3600.0
 _KEY = 16
-_LEVELS = 2**14
 _PACKAGE = Path(__file__).resolve().parents[1]
+_REQUIRED = frozenset(
+    {"model", "engine", "seed", "draws", "chains", "spec", "spec_hash", "rows_hash"}
+    | {"model_files", "versions", "key", "inputs"}
+)
 
 
 def folder() -> Path:
@@ -46,7 +68,9 @@ def folder() -> Path:
 def code_digest() -> str:
     """Return the SHA-256 of the source that turns effects and a model file into draws."""
     sources = sorted((_PACKAGE / "model").glob("*.py"))
-    sources += [_PACKAGE / "posterior" / name for name in ("predictive.py", "sample.py")]
+    sources += [
+        _PACKAGE / "posterior" / name for name in ("predictive.py", "prior_draws.py", "sample.py")
+    ]
     digest = hashlib.sha256()
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
@@ -93,101 +117,44 @@ def save(tree: xr.DataTree, *, inputs: Mapping[str, str] | None = None) -> Path:
     StoreError
         If the file cannot be written; what was stored before is still there.
     """
+    return _keep(rounded(tree), inputs or {})
+
+
+def _keep(tree: xr.DataTree, inputs: Mapping[str, str]) -> Path:
     attrs = tree.attrs
     numbers = {name: int(attrs[name]) for name in ("seed", "draws", "chains")}
-    key = _key(
-        attrs["rows_hash"],
-        attrs["spec_hash"],
-        numbers,
-        attrs["engine"],
-        json.loads(attrs["versions"]),
-    )
-    stored = rounded(tree)
-    stored.attrs = {**attrs, "key": key, "inputs": json.dumps(dict(inputs or {}))}
-    home = folder()
-    temporary = home / f".{attrs['model']}.{os.getpid()}.tmp"
-    digest = write(stored, temporary)
-    final = home / f"{attrs['model']}.{key}.{digest[:_KEY]}.nc"
-    os.replace(temporary, final)
-    for old in _files(attrs["model"])[KEPT:]:
-        old.unlink(missing_ok=True)
-    return final
+    used = json.loads(attrs["versions"])
+    key = _key(attrs["rows_hash"], attrs["spec_hash"], numbers, attrs["engine"], used)
+    final = tree.copy()
+    final.attrs = {**attrs, "key": key, "inputs": json.dumps(dict(inputs))}
+    packed = content(final)
+    digest = hashlib.sha256(packed).hexdigest()
+    path = folder() / f"{attrs['model']}.{key}.{digest[:_KEY]}.nc"
+    put(path, packed)
+    _tidy(attrs["model"])
+    return path
 
 
-def write(tree: xr.DataTree, path: Path) -> str:
-    """Write a tree as netCDF, complete or not at all, and return the SHA-256 of the file.
+def _tidy(name: str) -> None:
+    """Delete older files of a model, and what a process that was killed left behind."""
+    files = _files(name)
+    by_file = next((path for path in files if _follows_its_file(path)), None)
+    for old in files[KEPT:]:
+        if old != by_file:
+            old.unlink(missing_ok=True)
+    for part in folder().glob(f".{escape(name)}.*.part"):
+        if time.time() - _modified(part) > ABANDONED:
+            part.unlink(missing_ok=True)
 
-    Raises
-    ------
-    StoreError
-        If the file cannot be written, for example because the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    packed = {"zlib": True, "complevel": 6, "shuffle": True}
-    encoding = {
-        group.path: {
-            name: packed for name, values in group.data_vars.items() if values.dtype.kind in "fiu"
-        }
-        for group in tree.subtree
-    }
+
+def _follows_its_file(path: Path) -> bool:
+    """Return whether seed, draws and chains are those of the model file, not somebody's trial run."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(
-            f"{path.name}: it could not be written to {path.parent.name}/: "
-            f"{error.strerror or error}. What was there before is untouched; make room or mend "
-            "the permissions and run again."
-        ) from error
-    return digest
-
-
-def rounded(tree: xr.DataTree) -> xr.DataTree:
-    """Return the tree with draws to one part in 16,384 of each variable's range, in 32 bits."""
-    copy = tree.copy()
-    for group in ("posterior", "prior", "posterior_predictive", "prior_predictive"):
-        if group in copy:
-            dataset = copy[group].to_dataset()
-            copy[group].dataset = dataset.map(_round, keep_attrs=True)
-    return copy
-
-
-def _round(values: xr.DataArray) -> xr.DataArray:
-    spread = float(values.max() - values.min())
-    if not spread > 0:
-        return values.astype("float32")
-    step = 2.0 ** np.floor(np.log2(spread / _LEVELS))
-    whole: xr.DataArray = (values / step).round() * step
-    return whole.astype("float32")
-
-
-def bundle(tree: xr.DataTree) -> xr.DataTree:
-    """Return the part of a stored fit that answers questions; it fits into a wheel.
-
-    Left out are the standard normal deviations, predictive draws, likelihoods and statistics of the
-    sampler; everything the queries read is the same to the last bit.
-    """
-    import xarray as xr
-
-    kept = {}
-    for group in ("posterior", "prior"):
-        dataset = tree[group].to_dataset()
-        drop = [n for n in dataset.data_vars if str(n).startswith("z_") or n == "trial_precision"]
-        drop += ["theta"] if group == "prior" else []
-        dataset = dataset.drop_vars(drop)
-        used = {dim for values in dataset.data_vars.values() for dim in values.dims}
-        unused = [name for name, values in dataset.coords.items() if not set(values.dims) <= used]
-        kept[group] = dataset.drop_vars(unused)
-    for group in ("observed_data", "constant_data"):
-        kept[group] = tree[group].to_dataset()
-    small = xr.DataTree.from_dict(kept)
-    small.attrs = {**tree.attrs, "bundled": "true"}
-    return small
+        attrs = _attributes(path)
+    except StoreError:
+        return False
+    sampling = json.loads(attrs["spec"])["sampling"]
+    return all(int(attrs[name]) == sampling[name] for name in ("seed", "draws", "chains"))
 
 
 def load(
@@ -197,8 +164,20 @@ def load(
     seed: int | None = None,
     draws: int | None = None,
     chains: int | None = None,
+    inputs: Mapping[str, str] | None = None,
 ) -> xr.DataTree | None:
     """Return the stored fit of exactly this analysis, or None where there is none.
+
+    Parameters
+    ----------
+    spec, effects
+        The analysis and its contrasts.
+    seed, draws, chains
+        Instead of the numbers in the model file.
+    inputs
+        `TrialData.digests` of the data. With them a fit whose draws still hold, although words of
+        its model file or other rows of the tables changed, is stored again with the new words and
+        digests.
 
     Raises
     ------
@@ -207,9 +186,22 @@ def load(
     """
     key = fit_key(spec, effects, seed=seed, draws=draws, chains=chains)
     for path in _files(spec.name):
-        if path.name.split(".")[-3] == key:
-            return _open(path)
+        if path.name.rsplit(".", 3)[1] == key:
+            return _open(path if inputs is None else _renewed(path, spec, inputs))
     return None
+
+
+def _renewed(path: Path, spec: ModelSpec, inputs: Mapping[str, str]) -> Path:
+    """Return the file, stored again if its words or digests are not those of today."""
+    from bayes_nmda.posterior.sample import words
+
+    now = {**words(spec), "inputs": json.dumps(dict(inputs))}
+    attrs = _attributes(_verified(path))
+    if all(attrs[name] == value for name, value in now.items()):
+        return path
+    tree = _open(path)
+    tree.attrs |= now
+    return _keep(tree, inputs)
 
 
 def obtain(
@@ -243,7 +235,7 @@ def obtain(
 
     say = progress or (lambda _: None)
     try:
-        stored = None if force else load(spec, effects)
+        stored = None if force else load(spec, effects, inputs=inputs)
     except StoreError as error:
         say(f"{error} It is sampled again.")
         stored = None
@@ -288,15 +280,20 @@ def find(name: str) -> Path:
 
     files, sampling = model_inputs(name)
     now = table_digests() | {f"models/{file}": digest for file, digest in files}
-    candidates = [path for path in _candidates(Path(name).stem) if _sampled_as(path, sampling)]
-    if not candidates:
+    older = []
+    for path in _candidates(Path(name).stem):
+        attrs = _attributes(_verified(path))
+        if not _sampled_as(attrs, sampling):
+            continue
+        if _inputs(attrs) == now:
+            return path
+        older.append(path)
+    if not older:
         raise StoreError(
-            f"found no posterior of {name}; run `bayes-nmda fit {name}` (or `bayes-nmda report`)"
+            f"found no posterior of {name} with the seed, draws and chains of its model file; run "
+            f"`bayes-nmda fit {name}` (or `bayes-nmda report`)"
         )
-    for path in candidates:
-        if _inputs(path) == now:
-            return _verified(path)
-    return _by_rows(name, candidates, now)
+    return _by_rows(name, older, now)
 
 
 def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
@@ -307,15 +304,15 @@ def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
     spec = load_model(name)
     effects = effect_table(load_trials(), spec)
     for path in candidates:
-        attrs = read(path).attrs
+        attrs = _attributes(path)
         if (attrs["rows_hash"], attrs["spec_hash"]) == (effects.hash, spec.hash):
-            return _verified(path)
-    attrs = read(candidates[0]).attrs
+            return path
+    attrs = _attributes(candidates[0])
     moved = [what for what, old, new in (
         ("the model file", attrs["spec_hash"], spec.hash),
         ("the rows that it selects from data/", attrs["rows_hash"], effects.hash),
     ) if old != new]  # fmt: skip
-    was = _inputs(candidates[0])
+    was = _inputs(attrs)
     changed = sorted(file for file in now if now[file] != was.get(file))
     raise StaleError(
         f"the posterior of {name} is older than {' and '.join(moved)} (changed: "
@@ -323,22 +320,44 @@ def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
     )
 
 
-def _inputs(path: Path) -> dict[str, str]:
+def _attributes(path: Path) -> dict[str, Any]:
+    """Return the root attributes of a posterior, or raise `StoreError` if it is something else."""
     attrs = read(path).attrs
+    missing = sorted(_REQUIRED - attrs.keys())
+    if missing:
+        raise StoreError(
+            f"{path.name}: found no attribute {', '.join(missing)}; a posterior of bayes_nmda has "
+            "them. Move the file out of the store"
+        )
+    return attrs
+
+
+def _inputs(attrs: Mapping[str, Any]) -> dict[str, str]:
     files = {f"models/{name}": digest for name, digest in json.loads(attrs["model_files"])}
     return {**json.loads(attrs["inputs"]), **files}
 
 
-def _sampled_as(path: Path, sampling: Sampling) -> bool:
-    attrs = read(path).attrs
+def _sampled_as(attrs: Mapping[str, Any], sampling: Sampling) -> bool:
     wanted = (sampling.seed, sampling.draws, sampling.chains)
     return (int(attrs["seed"]), int(attrs["draws"]), int(attrs["chains"])) == wanted
 
 
+def _modified(path: Path) -> float:
+    """Return when a file was written, 0 if another process has just deleted it."""
+    try:
+        return path.stat().st_mtime_ns / 1e9
+    except FileNotFoundError:
+        return 0.0
+
+
 def _files(name: str) -> list[Path]:
     """Return the stored files of a model, the newest first."""
-    found = [path for path in folder().glob(f"{name}.*.nc") if path.name.count(".") == 3]
-    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    found = folder().glob(f"{escape(name)}.*.*.nc")
+    return sorted(
+        (path for path in found if path.name.rsplit(".", 3)[0] == name),
+        key=lambda path: (_modified(path), path.name),
+        reverse=True,
+    )
 
 
 def _shipped(name: str) -> Iterator[Path]:
@@ -353,10 +372,16 @@ def _candidates(name: str) -> list[Path]:
 
 def _verified(path: Path) -> Path:
     """Return the path if the file's bytes are those that were written, else raise `StoreError`."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StoreError(
+            f"{path.name}: it cannot be read: {error.strerror}. Mend its permissions, or run "
+            f"`bayes-nmda fit {path.name.split('.')[0]}` (or `bayes-nmda report`)"
+        ) from error
     if path.parent == folder():
-        expected, by = path.name.split(".")[-2], "its name"
+        expected, by = path.name.rsplit(".", 3)[2], "its name"
     else:
         manifest = paths.latest() / "manifest.json"
         try:
@@ -381,55 +406,3 @@ def _open(path: Path) -> xr.DataTree:
 
     with xr.open_datatree(_verified(path), engine="h5netcdf") as tree:
         return tree.load()
-
-
-class Stored:
-    """A stored posterior, read array by array without xarray or pandas.
-
-    Parameters
-    ----------
-    path
-        File of a stored posterior.
-    """
-
-    __slots__ = ("_file", "attrs")
-
-    def __init__(self, path: Path) -> None:
-        import h5py
-
-        try:
-            self._file = h5py.File(path, "r")
-            self.attrs: dict[str, Any] = {
-                # netCDF keeps a number as an array of one
-                name: value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-                for name, value in self._file.attrs.items()
-                if name[0] != "_"
-            }
-        except OSError as error:
-            raise StoreError(
-                f"{path.name}: this is not a posterior that can be read ({error}). Delete it and "
-                f"run `bayes-nmda fit {path.name.split('.')[0]}`"
-            ) from error
-
-    def has(self, group: str, variable: str) -> bool:
-        """Return whether the group holds the variable."""
-        return group in self._file and variable in self._file[group]
-
-    def array(self, group: str, variable: str) -> np.ndarray[Any, np.dtype[Any]]:
-        """Return a variable as an array."""
-        return np.asarray(self._file[group][variable][...])
-
-    def labels(self, group: str, name: str) -> list[str]:
-        """Return a coordinate or variable of text."""
-        return [str(label) for label in self._file[group][name].asstr()[...]]
-
-
-def read(path: Path) -> Stored:
-    """Return a light reader of a stored posterior.
-
-    Raises
-    ------
-    StoreError
-        If the file is not a netCDF file.
-    """
-    return Stored(path)
