@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "normal": ("loc", "scale"),
     "student_t": ("df", "loc", "scale"),
+    "logistic": ("loc", "scale"),
     "half_normal": ("scale",),
     "half_cauchy": ("scale",),
     "inverse_gamma": ("shape", "scale"),
@@ -38,6 +39,10 @@ POSITIVE = frozenset({"df", "scale", "shape", "sdlog", "rate"})
 FOR_SCALES = frozenset(
     {"half_normal", "half_cauchy", "inverse_gamma", "log_normal", "exponential", "uniform"}
 )
+#: Unit of a log odds ratio; its priors are put in words as odds ratios.
+LOG_ODDS_RATIO = "log odds ratio"
+#: Unit of the log odds of an event in control arms; its prior is put in words as a risk.
+LOG_ODDS = "log odds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,8 @@ class Prior:
                 return stats.norm(p["loc"], p["scale"])
             case "student_t":
                 return stats.t(p["df"], p["loc"], p["scale"])
+            case "logistic":
+                return stats.logistic(p["loc"], p["scale"])
             case "half_normal":
                 return stats.halfnorm(scale=p["scale"])
             case "half_cauchy":
@@ -191,12 +198,26 @@ class Prior:
 
     def describe(self, unit: str) -> str:
         """Return what the prior says in plain words, "95 % between −27.6 and 27.6 points"."""
-        if self.distribution in FOR_SCALES:
-            median, high = self.quantile([0.5, 0.95])
-            words = f"median {median:.1f}, 95 % below {high:.1f} {unit}"
+        ends = self.quantile([0.5, 0.95] if self.distribution in FOR_SCALES else [0.025, 0.975])
+        first, last = ends
+        if unit == LOG_ODDS:
+            low, high = 100 / (1 + np.exp(-ends))
+            words = f"95 % between control risks of {low:.1f} % and {high:.1f} %"
+        elif unit == LOG_ODDS_RATIO and self.distribution in FOR_SCALES:
+            words = (
+                f"median {first:.2f}, 95 % below {last:.2f}: one standard deviation multiplies an "
+                f"odds ratio by {np.exp(first):.2g} or {np.exp(last):.2g}"
+            )
+        elif unit == LOG_ODDS_RATIO:
+            low, high = np.exp(ends)
+            words = f"95 % between odds ratios of {low:.2g} and {high:.2g}"
         else:
-            low, high = self.quantile([0.025, 0.975])
-            words = f"95 % between {low:.1f} and {high:.1f} {unit}"
+            digits = 1 if unit == "points" else 2
+            numbers = (f"{value:.{digits}f}" for value in ends)
+            between = "median {}, 95 % below {}" if self.distribution in FOR_SCALES else (
+                "95 % between {} and {}"
+            )
+            words = f"{between.format(*numbers)} {unit}"
         if self.upper is not None:
             words += (
                 f"; cut at {self.upper:g}, where {100 * self.mass_cut:.1f} % of the published "
@@ -209,6 +230,7 @@ class Prior:
         words = {
             "normal": "Normal",
             "student_t": "Student-t",
+            "logistic": "Logistic",
             "half_normal": "Half-Normal",
             "half_cauchy": "Half-Cauchy",
             "inverse_gamma": "Inverse-Gamma",
@@ -240,6 +262,7 @@ class Prior:
         families: dict[str, tuple[type[pm.Distribution], dict[str, str]]] = {
             "normal": (pm.Normal, {"mu": "loc", "sigma": "scale"}),
             "student_t": (pm.StudentT, {"nu": "df", "mu": "loc", "sigma": "scale"}),
+            "logistic": (pm.Logistic, {"mu": "loc", "s": "scale"}),
             "half_normal": (pm.HalfNormal, {"sigma": "scale"}),
             "half_cauchy": (pm.HalfCauchy, {"beta": "scale"}),
             "inverse_gamma": (pm.InverseGamma, {"alpha": "shape", "beta": "scale"}),

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
-from bayes_nmda.model.priors import FOR_SCALES, Prior
+from bayes_nmda.model.priors import FOR_SCALES, LOG_ODDS, Prior
 
 PRIMARY_SUFFIX = ".toml"
 #: The priors that each kind of pooling uses.
@@ -27,6 +27,21 @@ PRIORS_OF: dict[str, tuple[str, ...]] = {
     "partial": ("overall", "tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint"),
     "none": ("overall", "tau"),
     "complete": ("overall", "tau", "sd_trial_timepoint"),
+}
+#: Priors of the layer of timepoints, for outcomes that have them.
+OF_TIMEPOINTS = frozenset({"sd_timepoint", "sd_trial_timepoint"})
+#: Priors that a likelihood of counts adds.
+PRIORS_OF_FAMILY: dict[str, tuple[str, ...]] = {
+    "normal": (),
+    "binomial": ("baseline",),
+    "beta_binomial": ("baseline", "overdispersion"),
+}
+#: What those are about, where it is not the effect.
+_UNITS = {"baseline": LOG_ODDS, "overdispersion": "(overdispersion)"}
+
+_NORMAL = {
+    "family": "normal",
+    "source": "Means of trial arms are close to normal; their standard errors are taken as known.",
 }
 
 PriorLike = Prior | tuple[Any, ...]
@@ -57,14 +72,54 @@ class Structure:
     multi_arm_correlation: float
     source: str
     degrees_of_freedom: float | None = None
+    timepoints: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How the observed scatters around the true: differences are normal, events are counted."""
+
+    family: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Effects that a reader is told the probability of; positive, in the direction of benefit."""
+    """Effects that a reader is told the probability of, in the direction of the question.
 
-    benefit: tuple[float, ...]
+    Attributes
+    ----------
+    benefit
+        Differences, positive, in the unit of the effect.
+    odds_ratio, risk_ratio
+        Ratios of 1 or more.
+    risk_difference
+        Differences of risk, 0 to 1.
+    """
+
     source: str
+    benefit: tuple[float, ...] = ()
+    odds_ratio: tuple[float, ...] = ()
+    risk_ratio: tuple[float, ...] = ()
+    risk_difference: tuple[float, ...] = ()
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, Any]) -> Thresholds:
+        """Return the thresholds that a table of a model file lists."""
+        listed = {
+            name: tuple(float(value) for value in values)
+            for name, values in table.items()
+            if name != "source"
+        }
+        return cls(source=table["source"], **listed)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the table of a model file that lists these thresholds."""
+        listed = dataclasses.asdict(self)
+        source = listed.pop("source")
+        return {name: list(values) for name, values in listed.items() if values} | {
+            "source": source
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +175,7 @@ class ModelSpec:
     reference_sd: float | None
     covariance: Covariance
     structure: Structure
+    likelihood: Likelihood
     priors: tuple[tuple[str, Prior], ...]
     thresholds: Thresholds
     sampling: Sampling
@@ -169,7 +225,8 @@ class ModelSpec:
             self.prior(name)
             prior = value if isinstance(value, Prior) else Prior.of(*value)
             _check_family(f"with_prior({name})", name, prior)
-            changed[name] = dataclasses.replace(prior, reading=prior.describe(self.unit))
+            words = prior.describe(_UNITS.get(name, self.unit))
+            changed[name] = dataclasses.replace(prior, reading=words)
         suffix = "+".join(sorted(priors))
         return dataclasses.replace(
             self, name=f"{self.name}+{suffix}", priors=tuple(changed.items()), extends=self.name
@@ -190,11 +247,9 @@ class ModelSpec:
             "effect": effect,
             "covariance": dataclasses.asdict(self.covariance),
             "structure": structure,
+            "likelihood": dataclasses.asdict(self.likelihood),
             "priors": {name: prior.to_mapping() for name, prior in self.priors},
-            "thresholds": {
-                "benefit": list(self.thresholds.benefit),
-                "source": self.thresholds.source,
-            },
+            "thresholds": self.thresholds.to_mapping(),
             "sampling": dataclasses.asdict(self.sampling),
             "gates": dataclasses.asdict(self.gates),
         }
@@ -202,12 +257,12 @@ class ModelSpec:
     def fit_fields(self) -> dict[str, Any]:
         """Return what moves a posterior: rows, measure, structure, priors and sampling."""
         full = self.to_mapping()
-        for words in (full["covariance"], full["structure"], *full["priors"].values()):
+        tables = [full["covariance"], full["structure"], full["likelihood"]]
+        for words in (*tables, *full["priors"].values()):
             words.pop("source", None)
             words.pop("reading", None)
-        return {
-            key: full[key] for key in ("select", "covariance", "structure", "priors", "sampling")
-        } | {"measure": self.measure}
+        moving = ("select", "covariance", "structure", "likelihood", "priors", "sampling")
+        return {key: full[key] for key in moving} | {"measure": self.measure}
 
     @property
     def hash(self) -> str:
@@ -320,11 +375,22 @@ def _merge(base: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     inherited = set(base.get("priors", {})) - set(child.get("priors", {}))
-    pooling = merged.get("structure", {}).get("pooling")
-    unused = inherited - set(PRIORS_OF.get(pooling, inherited))
+    unused = inherited - set(_needed(merged, inherited))
     if unused:
         merged["priors"] = {k: v for k, v in merged["priors"].items() if k not in unused}
     return merged
+
+
+def _needed(table: Mapping[str, Any], otherwise: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the priors that structure and likelihood of a model file ask for."""
+    structure = table.get("structure", {})
+    family = table.get("likelihood", _NORMAL)["family"]
+    if structure.get("pooling") not in PRIORS_OF or family not in PRIORS_OF_FAMILY:
+        return tuple(otherwise)  # the schema names the fault
+    pooled = PRIORS_OF[structure["pooling"]]
+    if not structure.get("timepoints", True):
+        pooled = tuple(name for name in pooled if name not in OF_TIMEPOINTS)
+    return pooled + PRIORS_OF_FAMILY[family]
 
 
 @cache
@@ -354,11 +420,11 @@ def _check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
 
 
 def _check_family(path: str, name: str, prior: Prior) -> None:
-    if name == "overall":
-        if prior.distribution not in {"normal", "student_t"}:
+    if name in {"overall", "baseline"}:
+        if prior.distribution not in {"normal", "student_t", "logistic"}:
             raise SpecError(
-                f"{path}.distribution: found {prior.distribution!r}; a mean takes 'normal' or "
-                "'student_t'"
+                f"{path}.distribution: found {prior.distribution!r}; a mean takes 'normal', "
+                "'student_t' or 'logistic'"
             )
     elif prior.distribution not in FOR_SCALES:
         raise SpecError(
@@ -368,22 +434,22 @@ def _check_family(path: str, name: str, prior: Prior) -> None:
 
 
 def _priors(
-    path: Path, unit: str, pooling: str, tables: Mapping[str, Any]
+    path: Path, unit: str, needed: tuple[str, ...], tables: Mapping[str, Any]
 ) -> tuple[tuple[str, Prior], ...]:
-    needed = PRIORS_OF[pooling]
     missing = [name for name in needed if name not in tables]
     extra = [name for name in tables if name not in needed]
     if missing or extra:
         found = f"missing {', '.join(missing)}" if missing else f"found {', '.join(extra)}"
         raise SpecError(
-            f"{path.name}: priors: {found}; pooling {pooling!r} takes exactly {', '.join(needed)}"
+            f"{path.name}: priors: {found}; this structure and likelihood take exactly "
+            f"{', '.join(needed)}"
         )
     priors = []
     for name in needed:
         where = f"{path.name}: priors.{name}"
         prior = Prior.from_mapping(where, tables[name])
         _check_family(where, name, prior)
-        words = prior.describe(unit)
+        words = prior.describe(_UNITS.get(name, unit))
         if prior.reading != words:
             raise SpecError(
                 f"{where}.reading: found {prior.reading!r}; its numbers say {words!r}: write that"
@@ -407,11 +473,9 @@ def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str],
         reference_sd=effect.get("reference_sd"),
         covariance=Covariance(**resolved["covariance"]),
         structure=Structure(**structure),
-        priors=_priors(path, effect["unit"], structure["pooling"], resolved["priors"]),
-        thresholds=Thresholds(
-            tuple(float(x) for x in resolved["thresholds"]["benefit"]),
-            resolved["thresholds"]["source"],
-        ),
+        likelihood=Likelihood(**resolved.get("likelihood", _NORMAL)),
+        priors=_priors(path, effect["unit"], _needed(resolved), resolved["priors"]),
+        thresholds=Thresholds.from_mapping(resolved["thresholds"]),
         sampling=Sampling(**resolved["sampling"]),
         gates=Gates(**resolved["gates"]),
         extends=resolved.get("extends"),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Index = "NDArray[np.intp]"
+#: Padded dimensions have a multiple of this many places.
+BLOCK = 8
 
 
 def _positions(values: Iterable[Hashable], labels: Sequence[Hashable]) -> NDArray[np.intp]:
@@ -31,6 +33,12 @@ def _positions(values: Iterable[Hashable], labels: Sequence[Hashable]) -> NDArra
 
 def _unique[T: Hashable](values: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
+
+
+def _with_spares(labels: tuple[str, ...], block: int) -> tuple[str, ...]:
+    """Return the labels, filled up to a multiple of ``block`` with labels of nothing."""
+    size = block * max(1, -(-len(labels) // block))
+    return labels + tuple(f"(spare {position})" for position in range(len(labels), size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,16 @@ class Groups:
         positions = [labels.index(key) if key in labels else 0 for key in keys]
         return cls(labels, np.array(positions, dtype=np.intp), shared)
 
+    def padded(self, members: int) -> Groups:
+        """Return the groups among ``members`` members, the added ones in no group."""
+        labels = _with_spares(self.labels, BLOCK)
+        added = members - len(self.shared)
+        return Groups(
+            labels,
+            np.pad(self.of_member, (0, added)),
+            np.pad(self.shared, (0, added)),
+        )
+
     def correlation(self, within: float) -> NDArray[np.float64]:
         """Return the correlation of deviations, shape (member, member): ``within`` in a group."""
         same = self.of_member[:, None] == self.of_member[None, :]
@@ -74,9 +92,10 @@ class Layout:
 
     Attributes
     ----------
-    cells, partitions, drugs, comparisons, contrasts, trials
-        Labels in the order of first appearance in the effect table.
-    cell_of_contrast, comparison_of_contrast, trial_of_contrast
+    cells, partitions, drugs, comparisons, contrasts, trials, controls
+        Labels in the order of first appearance in the effect table. A control is a control arm at
+        one timepoint; it stands there once, however many contrasts it is part of.
+    cell_of_contrast, comparison_of_contrast, trial_of_contrast, control_of_contrast
         Shape (contrast,): positions.
     partition_of_cell
         Shape (cell,): positions.
@@ -94,9 +113,11 @@ class Layout:
     comparisons: tuple[str, ...]
     contrasts: tuple[str, ...]
     trials: tuple[str, ...]
+    controls: tuple[str, ...]
     cell_of_contrast: NDArray[np.intp]
     comparison_of_contrast: NDArray[np.intp]
     trial_of_contrast: NDArray[np.intp]
+    control_of_contrast: NDArray[np.intp]
     partition_of_cell: NDArray[np.intp]
     drug_of_partition: NDArray[np.intp]
     trial_of_comparison: NDArray[np.intp]
@@ -123,6 +144,7 @@ class Layout:
                 frame["trial"], frame["control_arm"], frame["timepoint"], strict=True
             )
         ]
+        controls = _control_labels(frame)
         return cls(
             cells=cells,
             partitions=partitions,
@@ -130,14 +152,46 @@ class Layout:
             comparisons=comparisons,
             contrasts=tuple(frame["contrast"]),
             trials=trials,
+            controls=_unique(controls),
             cell_of_contrast=_positions(frame["cell"], cells),
             comparison_of_contrast=_positions(frame["comparison"], comparisons),
             trial_of_contrast=_positions(frame["trial"], trials),
+            control_of_contrast=_positions(controls, _unique(controls)),
             partition_of_cell=_positions(drug_route, partitions),
             drug_of_partition=_positions(drug, _unique(drug)),
             trial_of_comparison=_positions(first["trial"], trials),
             comparison_groups=Groups.of(control),
             contrast_groups=Groups.of(at_timepoint),
+        )
+
+    def padded(self) -> Layout:
+        """Return the layout with spare places, so that analyses of unlike size have one shape.
+
+        Spare contrasts point at the first cell and comparison; they must carry no data.
+        """
+        names = ("cells", "partitions", "drugs", "comparisons", "contrasts", "trials", "controls")
+        wide = {"comparisons", "contrasts", "trials", "controls"}
+        filled = {
+            name: _with_spares(getattr(self, name), 2 * BLOCK if name in wide else BLOCK)
+            for name in names
+        }
+        places = {
+            name: np.pad(getattr(self, name), (0, len(filled[member]) - len(getattr(self, name))))
+            for name, member in (
+                ("cell_of_contrast", "contrasts"),
+                ("comparison_of_contrast", "contrasts"),
+                ("trial_of_contrast", "contrasts"),
+                ("control_of_contrast", "contrasts"),
+                ("partition_of_cell", "cells"),
+                ("drug_of_partition", "partitions"),
+                ("trial_of_comparison", "comparisons"),
+            )
+        }
+        return Layout(
+            **filled,
+            **places,
+            comparison_groups=self.comparison_groups.padded(len(filled["comparisons"])),
+            contrast_groups=self.contrast_groups.padded(len(filled["contrasts"])),
         )
 
     def coords(self) -> dict[str, tuple[str, ...]]:
@@ -155,3 +209,10 @@ class Layout:
         if self.contrast_groups.labels:
             coords["contrast_group"] = self.contrast_groups.labels
         return coords
+
+
+def _control_labels(frame: pd.DataFrame) -> list[str]:
+    """Return a name for the control arm of each contrast: of its trial, as short as it can be."""
+    labels = frame["trial"] + frame["timepoint"].map(lambda text: f" {text}" if text else "")
+    arms = frame["control_arm"].groupby(labels).transform("nunique")
+    return list(labels.where(arms == 1, labels + " (" + frame["control_arm"] + ")"))

@@ -7,12 +7,13 @@ threshold and whether it passed; a quantity that cannot be computed does not pas
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayes_nmda.errors import FitError
+from bayes_nmda.posterior.absolute import control_weights, standardised_risks
 from bayes_nmda.terms import TARGETS
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ STATISTICS: dict[str, Callable[..., Any]] = {
     "SD": np.std,
     "smallest": np.min,
     "largest": np.max,
+}
+#: The same for counts: how many events, and how many arms in which nobody or everybody has one.
+COUNT_STATISTICS: dict[str, Callable[..., Any]] = {
+    "events in treatment arms": lambda events, n, treated: events[..., treated].sum(-1),
+    "events in control arms": lambda events, n, treated: events[..., ~treated].sum(-1),
+    "arms without events": lambda events, n, treated: (events == 0).sum(-1),
+    "arms with events only": lambda events, n, treated: (events == n).sum(-1),
+    "largest risk difference": lambda events, n, treated: (events / n)[..., treated].max(-1)
+    - (events / n)[..., ~treated].min(-1),
 }
 _VARIABLE = {"mean": "effect", "new_trial": "new_trial"}
 
@@ -129,36 +139,82 @@ def _probabilities(tree: xr.DataTree, spec: dict[str, Any]) -> list[dict[str, An
     """
     import arviz_stats as az
 
-    posterior = tree["posterior"].to_dataset()
-    sign = -1.0 if tree.attrs["benefit"] == "negative" else 1.0
     rows = []
-    for target in TARGETS:
-        benefit = sign * posterior[_VARIABLE[target]]
-        size = benefit.sizes["chain"] * benefit.sizes["draw"]
-        for threshold in spec["thresholds"]["benefit"]:
-            event = (benefit >= threshold).astype(float)
-            ess = az.ess(event, method="mean").where(event.var(["chain", "draw"]) > 0, size)
-            quantity = f"P(benefit of at least {threshold:g}), {target.replace('_', ' ')}"
-            rows.append(
-                _row(
-                    "ESS of probability", quantity, float(ess.min()), ">=",
-                    spec["gates"]["ess_min"],
-                )
-            )  # fmt: skip
+    for quantity, event in _events(tree, spec):
+        size = event.sizes["chain"] * event.sizes["draw"]
+        ess = az.ess(event, method="mean").where(event.var(["chain", "draw"]) > 0, size)
+        rows.append(
+            _row(
+                "ESS of probability", quantity, float(ess.min()), ">=", spec["gates"]["ess_min"]
+            )
+        )
     return rows
+
+
+def _events(tree: xr.DataTree, spec: dict[str, Any]) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield each event whose probability a report prints, with its name: 0 or 1 by draw and cell.
+
+    Harms are asked for more events than with placebo, benefits for a better outcome.
+    """
+    posterior = tree["posterior"].to_dataset()
+    thresholds = spec["thresholds"]
+    for target in TARGETS:
+        effect = posterior[_VARIABLE[target]]
+        where = target.replace("_", " ")
+        if "odds_ratio" in thresholds:
+            for ratio in thresholds["odds_ratio"]:
+                more = (effect >= np.log(ratio)).astype(float)
+                yield f"P(odds ratio of at least {ratio:g}), {where}", more
+            for difference in thresholds["risk_difference"]:
+                more = (_risk_difference(tree, effect) >= difference).astype(float)
+                yield f"P(risk difference of at least {difference:g}), {where}", more
+            continue
+        sign = -1.0 if tree.attrs["benefit"] == "negative" else 1.0
+        for threshold in thresholds["benefit"]:
+            reached = (sign * effect >= threshold).astype(float)
+            yield f"P(benefit of at least {threshold:g}), {where}", reached
+
+
+def _risk_difference(tree: xr.DataTree, effect: xr.DataArray) -> xr.DataArray:
+    """Return draws of the risk difference, dims of ``effect``."""
+    known = tree["constant_data"].to_dataset()
+    weights = control_weights(
+        known["cell_of_contrast"].to_numpy(),
+        known["control_of_contrast"].to_numpy(),
+        known["n_control"].to_numpy(),
+    )
+    order = ("chain", "draw", "cell")
+    baseline = tree["posterior"]["baseline"].transpose("chain", "draw", "control_arm").to_numpy()
+    control, treated = standardised_risks(baseline, effect.transpose(*order).to_numpy(), weights)
+    return effect.transpose(*order).copy(data=treated - control)
 
 
 def _predictive(tree: xr.DataTree, gates: dict[str, Any]) -> list[dict[str, Any]]:
     """Return posterior predictive p values, folded: the smaller tail, at most 0.5."""
-    replicated = tree["posterior_predictive"]["yi"].transpose("chain", "draw", "contrast")
-    observed = tree["observed_data"]["yi"].to_numpy()
     rows = []
-    for name, statistic in STATISTICS.items():
-        p = float((statistic(replicated.to_numpy(), axis=-1) >= statistic(observed)).mean())
+    for name, replicated, observed in _checks(tree):
+        # half of the ties: counts are often equal to what was observed
+        p = float((replicated > observed).mean() + 0.5 * (replicated == observed).mean())
         rows.append(
             _row(
-                "posterior predictive p", f"{name} of contrasts", min(p, 1 - p), ">=",
-                gates["predictive_p_min"],
+                "posterior predictive p", name, min(p, 1 - p), ">=", gates["predictive_p_min"]
             )
-        )  # fmt: skip
+        )
     return rows
+
+
+def _checks(tree: xr.DataTree) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each statistic of the check: its name, its value in each replication, and observed."""
+    predicted = tree["posterior_predictive"].to_dataset()
+    if "yi" in predicted:
+        replicated = predicted["yi"].transpose("chain", "draw", "contrast").to_numpy()
+        yi = tree["observed_data"]["yi"].to_numpy()
+        for name, statistic in STATISTICS.items():
+            yield f"{name} of contrasts", statistic(replicated, axis=-1), statistic(yi)
+        return
+    replicated = predicted["events"].transpose("chain", "draw", "arm").to_numpy()
+    events = tree["observed_data"]["events"].to_numpy()
+    known = tree["constant_data"].to_dataset()
+    n, treated = known["n"].to_numpy(), known["treated"].to_numpy().astype(bool)
+    for name, count in COUNT_STATISTICS.items():
+        yield name, count(replicated, n, treated), count(events, n, treated)

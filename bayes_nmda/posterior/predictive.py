@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from bayes_nmda.model.likelihoods import error_covariance
+from bayes_nmda.model.structure import Layout
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.spec import ModelSpec
-    from bayes_nmda.model.structure import Layout
 
 #: Points at which a Student-t trial effect is averaged over its gamma precision.
 MIXTURE_POINTS = 64
@@ -46,6 +49,25 @@ def new_trial(draws: xr.Dataset, spec: ModelSpec, rng: np.random.Generator) -> x
         visit = xr.DataArray(rng.standard_normal(effect.shape), dims=effect.dims)
         trial = trial + draws["sd_trial_timepoint"] * visit
     return (effect + trial).transpose(*effect.dims).rename("new_trial")
+
+
+def difference_groups(
+    posterior: xr.Dataset,
+    prior: xr.Dataset,
+    effects: EffectTable,
+    spec: ModelSpec,
+    rngs: tuple[np.random.Generator, np.random.Generator],
+) -> dict[str, xr.Dataset]:
+    """Return the groups of a fit to differences that are about what was observed."""
+    layout = Layout.of(effects.frame)
+    errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
+    yi = effects.frame["yi"].to_numpy(float)
+    return {
+        "posterior_predictive": replicate(posterior, errors, rngs[0]).to_dataset(),
+        "prior_predictive": replicate(prior, errors, rngs[1]).to_dataset(),
+        "log_likelihood": trial_log_likelihood(posterior, yi, errors, layout, spec).to_dataset(),
+        "observed_data": xr.Dataset({"yi": ("contrast", yi)}, {"contrast": list(layout.contrasts)}),
+    }
 
 
 def replicate(

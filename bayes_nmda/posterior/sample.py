@@ -21,10 +21,11 @@ import xarray as xr
 
 from bayes_nmda.errors import FitError, UsageError
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.likelihoods import error_covariance
+from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.structure import Layout
+from bayes_nmda.posterior.counts import count_constants, count_groups, without_spares
 from bayes_nmda.posterior.diagnostics import diagnose
-from bayes_nmda.posterior.predictive import new_trial, replicate, trial_log_likelihood
+from bayes_nmda.posterior.predictive import difference_groups, new_trial
 from bayes_nmda.posterior.prior_draws import prior_draws
 
 if TYPE_CHECKING:
@@ -100,9 +101,13 @@ def fit(
     seed = spec.sampling.seed if seed is None else seed
     model = build_model(spec, effects)
     say("compiling")
-    compiled = _compile(model, spec, Layout.of(effects.frame))
-    say("sampling")
-    raw = _sample(compiled, spec, seed, draws, chains)
+    if spec.likelihood.family == "normal":
+        raw = _sample(_compile(model, spec, repr(Layout.of(effects.frame))), spec, seed, draws, chains, say)
+    else:
+        wide = build_model(spec, effects, spare=True)
+        sizes = repr({name: len(labels or ()) for name, labels in wide.coords.items()})
+        raw = _sample(_compile(wide, spec, sizes), spec, seed, draws, chains, say)
+        raw = without_spares(raw, model)
     say("prior and predictive draws")
     tree = _assemble(raw, model, spec, effects, seed)
     failed = diagnose(tree).query("~passed")
@@ -112,20 +117,21 @@ def fit(
     return tree
 
 
-def _signature(model: pm.Model, spec: ModelSpec, layout: Layout) -> str:
-    """Return what makes two models compile to the same code: families, shapes, labels, positions."""
+def _signature(model: pm.Model, spec: ModelSpec, shape: str) -> str:
+    """Return what makes two models compile to the same code: families, structure and shape."""
     families = [(n, p.distribution, p.upper) for n, p in spec.priors]
-    structure = (spec.structure.pooling, spec.structure.trial_effects)
+    structure = (spec.structure.pooling, spec.structure.trial_effects, spec.likelihood.family)
     within = spec.structure.multi_arm_correlation
     groups = model.named_vars_to_dims
     text = json.dumps([families, structure, within, groups], sort_keys=True, default=str)
-    return hashlib.sha256((text + repr(layout)).encode()).hexdigest()
+    return hashlib.sha256((text + shape).encode()).hexdigest()
 
 
-def _compile(model: pm.Model, spec: ModelSpec, layout: Layout) -> Any:
+def _compile(model: pm.Model, spec: ModelSpec, shape: str) -> Any:
+    """Return the compiled model with the numbers of ``model``; compiled once for each shape."""
     import nutpie
 
-    key = _signature(model, spec, layout)
+    key = _signature(model, spec, shape)
     if key not in _compiled:
         _compiled[key] = nutpie.compile_pymc_model(model)
     numbers = {data.name: data.get_value() for data in model.data_vars}
@@ -133,10 +139,16 @@ def _compile(model: pm.Model, spec: ModelSpec, layout: Layout) -> Any:
 
 
 def _sample(
-    compiled: Any, spec: ModelSpec, seed: int, draws: int | None, chains: int | None
+    compiled: Any,
+    spec: ModelSpec,
+    seed: int,
+    draws: int | None,
+    chains: int | None,
+    say: Callable[[str], None],
 ) -> xr.DataTree:
     import nutpie
 
+    say("sampling")
     try:
         tree: xr.DataTree = nutpie.sample(
             compiled,
@@ -159,8 +171,6 @@ def _assemble(
     from pymc.stats import compute_log_prior
 
     layout = Layout.of(effects.frame)
-    errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
-    yi = effects.frame["yi"].to_numpy(float)
     rng_new, rng_rep, rng_prior_new, rng_prior_rep = np.random.default_rng(seed).spawn(4)
 
     log_prior = compute_log_prior(raw, model=model, extend_inferencedata=False, progressbar=False)
@@ -168,20 +178,21 @@ def _assemble(
     posterior = raw["posterior"].to_dataset()
     posterior["new_trial"] = new_trial(posterior, spec, rng_new)
     prior["new_trial"] = new_trial(prior, spec, rng_prior_new)
-    observed = xr.Dataset({"yi": ("contrast", yi)}, {"contrast": list(layout.contrasts)})
+    known = constants(effects)
+    if spec.likelihood.family == "normal":
+        observed = difference_groups(posterior, prior, effects, spec, (rng_rep, rng_prior_rep))
+    else:
+        counts = Counts.of(effects.frame, layout)
+        observed = count_groups(posterior, prior, layout, counts, spec, (rng_rep, rng_prior_rep))
+        known = known.merge(count_constants(layout, counts))
     tree = xr.DataTree.from_dict(
         {
             "posterior": with_labels(posterior),
             "prior": with_labels(prior),
-            "posterior_predictive": replicate(posterior, errors, rng_rep).to_dataset(),
-            "prior_predictive": replicate(prior, errors, rng_prior_rep).to_dataset(),
-            "log_likelihood": trial_log_likelihood(
-                posterior, yi, errors, layout, spec
-            ).to_dataset(),
+            **observed,
             "log_prior": _plain(log_prior),
             "sample_stats": _statistics(raw["sample_stats"].to_dataset()),
-            "observed_data": observed,
-            "constant_data": constants(effects),
+            "constant_data": known,
         }
     )
     sizes = {"chains": posterior.sizes["chain"], "draws": posterior.sizes["draw"]}

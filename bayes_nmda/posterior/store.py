@@ -69,7 +69,8 @@ def code_digest() -> str:
     """Return the SHA-256 of the source that turns effects and a model file into draws."""
     sources = sorted((_PACKAGE / "model").glob("*.py"))
     sources += [
-        _PACKAGE / "posterior" / name for name in ("predictive.py", "prior_draws.py", "sample.py")
+        _PACKAGE / "posterior" / name
+        for name in ("counts.py", "predictive.py", "prior_draws.py", "sample.py")
     ]
     digest = hashlib.sha256()
     for source in sources:
