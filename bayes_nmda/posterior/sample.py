@@ -105,7 +105,9 @@ def fit(
     raw = _sample(compiled, spec, seed, draws, chains)
     say("prior and predictive draws")
     tree = _assemble(raw, model, spec, effects, seed)
-    failed = diagnose(tree).query("~passed")
+    table = diagnose(tree)
+    failed = table.query("~passed")
+    tree.attrs["gates"] = json.dumps(table.to_dict("records"))
     tree.attrs["gates_failed"] = json.dumps(
         [f"{r.gate} of {r.quantity}" for r in failed.itertuples()]
     )
@@ -113,13 +115,16 @@ def fit(
 
 
 def _signature(model: pm.Model, spec: ModelSpec, layout: Layout) -> str:
-    """Return what makes two models compile to the same code: families, shapes, labels, positions."""
+    """Return what makes two models compile to the same code: families, labels, positions."""
     families = [(n, p.distribution, p.upper) for n, p in spec.priors]
     structure = (spec.structure.pooling, spec.structure.trial_effects)
     within = spec.structure.multi_arm_correlation
     groups = model.named_vars_to_dims
-    text = json.dumps([families, structure, within, groups], sort_keys=True, default=str)
-    return hashlib.sha256((text + repr(layout)).encode()).hexdigest()
+    positions = dataclasses.asdict(layout)
+    text = json.dumps(
+        [families, structure, within, groups, positions], sort_keys=True, default=np.ndarray.tolist
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _compile(model: pm.Model, spec: ModelSpec, layout: Layout) -> Any:
