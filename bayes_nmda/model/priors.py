@@ -38,6 +38,7 @@ POSITIVE = frozenset({"df", "scale", "shape", "sdlog", "rate"})
 FOR_SCALES = frozenset(
     {"half_normal", "half_cauchy", "inverse_gamma", "log_normal", "exponential", "uniform"}
 )
+_MOST_CUT = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,14 @@ class Prior:
                 f"prior {distribution}: found {len(values)} numbers; it takes {len(names)}: "
                 f"{', '.join(names)}"
             )
-        prior = cls(
-            distribution,
-            tuple(zip(names, (float(v) for v in values), strict=True)),
-            None if upper is None else float(upper),
-            source,
-        )
+        try:
+            numbers = tuple(zip(names, map(float, values), strict=True))
+            cut = None if upper is None else float(upper)
+        except (TypeError, ValueError) as error:
+            raise SpecError(
+                f"prior {distribution}: found {values!r}; allowed are numbers: {', '.join(names)}"
+            ) from error
+        prior = cls(distribution, numbers, cut, source)
         prior.check("prior")
         return prior
 
@@ -140,6 +143,17 @@ class Prior:
         if self.upper is not None and not (np.isfinite(self.upper) and self.upper > 0):
             raise SpecError(
                 f"{path}.truncate_above: found {self.upper}; allowed is a number above 0"
+            )
+        if self.upper is not None and self.distribution == "uniform":
+            raise SpecError(
+                f"{path}.truncate_above: found {self.upper:g}; a uniform prior ends at its upper, "
+                "leave it out"
+            )
+        if self.mass_cut > _MOST_CUT:
+            raise SpecError(
+                f"{path}.truncate_above: found {self.upper:g}, which removes "
+                f"{100 * self.mass_cut:.4g} % of the prior; allowed is a cut that leaves "
+                f"{100 * (1 - _MOST_CUT):g} % or more"
             )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -193,16 +207,17 @@ class Prior:
         """Return what the prior says in plain words, "95 % between −27.6 and 27.6 points"."""
         if self.distribution in FOR_SCALES:
             median, high = self.quantile([0.5, 0.95])
-            words = f"median {median:.1f}, 95 % below {high:.1f} {unit}"
+            words = f"median {median:.1f}, 95 % below {high:.1f}"
         else:
             low, high = self.quantile([0.025, 0.975])
-            words = f"95 % between {low:.1f} and {high:.1f} {unit}"
+            words = f"95 % between {low:.1f} and {high:.1f}"
+        words = f"{words} {unit}".replace(" -", " −")
         if self.upper is not None:
             words += (
                 f"; cut at {self.upper:g}, where {100 * self.mass_cut:.1f} % of the published "
                 "prior is removed"
             )
-        return words.replace("-", "−")
+        return words
 
     def formula(self) -> str:
         """Return the prior in symbols, "Student-t(5, 0, 10.75)"."""

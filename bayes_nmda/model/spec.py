@@ -1,8 +1,9 @@
 """`ModelSpec`: one analysis, read from a TOML file in ``models/``.
 
-A file may extend another and then gives only what differs; a prior is replaced whole, every other
-table key by key. What comes out is complete, checked against ``models/schema.json`` and immutable.
-`ModelSpec.fit_fields` holds exactly what moves a posterior; titles, sources and gates do not.
+What comes out is complete, checked against ``models/schema.json`` and immutable.
+`ModelSpec.fit_fields` holds every number and choice of the file, so also thresholds and gates: what
+was judged by other gates, or answers other thresholds, is another fit. Titles, questions, sources
+and readings are words and move nothing.
 """
 
 from __future__ import annotations
@@ -10,83 +11,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
+from bayes_nmda.model.files import PRIORS_OF, check_schema, locate, model_names, resolve
 from bayes_nmda.model.priors import FOR_SCALES, Prior
+from bayes_nmda.model.settings import Covariance, Gates, Sampling, Select, Structure, Thresholds
 
-PRIMARY_SUFFIX = ".toml"
-#: The priors that each kind of pooling uses.
-PRIORS_OF: dict[str, tuple[str, ...]] = {
-    "partial": ("overall", "tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint"),
-    "none": ("overall", "tau"),
-    "complete": ("overall", "tau", "sd_trial_timepoint"),
-}
+__all__ = ["ModelSpec", "Sampling", "load_model", "model_inputs", "model_names"]
 
 PriorLike = Prior | tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Which rows are analysed."""
-
-    outcome: str
-    comparator: str
-
-
-@dataclass(frozen=True, slots=True)
-class Covariance:
-    """What is assumed about errors that are shared."""
-
-    timepoint_correlation: float
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """How effects hang together."""
-
-    pooling: str
-    trial_effects: str
-    multi_arm_correlation: float
-    source: str
-    degrees_of_freedom: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Effects that a reader is told the probability of; positive, in the direction of benefit."""
-
-    benefit: tuple[float, ...]
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How NUTS is run."""
-
-    seed: int
-    chains: int
-    tune: int
-    draws: int
-    target_accept: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """What a fit must pass before anything is published from it."""
-
-    r_hat_max: float
-    ess_min: float
-    divergences_max: int
-    e_bfmi_min: float
-    predictive_p_min: float
+_WORDS = frozenset({"title", "question", "source", "reading"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +103,8 @@ class ModelSpec:
         SpecError
             If the model has no such parameter or the prior is not valid for it.
         """
+        if not priors:
+            return self
         changed = dict(self.priors)
         for name, value in priors.items():
             self.prior(name)
@@ -200,14 +141,13 @@ class ModelSpec:
         }
 
     def fit_fields(self) -> dict[str, Any]:
-        """Return what moves a posterior: rows, measure, structure, priors and sampling."""
-        full = self.to_mapping()
-        for words in (full["covariance"], full["structure"], *full["priors"].values()):
-            words.pop("source", None)
-            words.pop("reading", None)
-        return {
-            key: full[key] for key in ("select", "covariance", "structure", "priors", "sampling")
-        } | {"measure": self.measure}
+        """Return every number and choice of the model file, without its words."""
+        fields = {key: value for key, value in self.to_mapping().items() if key not in _WORDS}
+        del fields["effect"]["scale"]
+        for table in (*fields.values(), *fields["priors"].values()):
+            for key in _WORDS & table.keys() if isinstance(table, dict) else ():
+                del table[key]
+        return fields
 
     @property
     def hash(self) -> str:
@@ -258,14 +198,9 @@ def load_model(name: str | Path) -> ModelSpec:
         If there is no such file, or it breaks a rule; the message names the key path, what was
         found and what is allowed.
     """
-    path = _locate(name, paths.models())
-    resolved, files = _resolve(path, ())
+    path = locate(name, paths.models())
+    resolved, files = resolve(path, ())
     return _spec(path, resolved, files)
-
-
-def model_names() -> list[str]:
-    """Return the names of all model files in ``models/``, sorted."""
-    return sorted(path.stem for path in paths.models().glob(f"*{PRIMARY_SUFFIX}"))
 
 
 def model_inputs(name: str | Path) -> tuple[tuple[tuple[str, str], ...], Sampling]:
@@ -273,84 +208,11 @@ def model_inputs(name: str | Path) -> tuple[tuple[tuple[str, str], ...], Samplin
 
     The tables are merged but not checked, so that this costs a millisecond.
     """
-    resolved, files = _resolve(_locate(name, paths.models()), ())
-    return files, Sampling(**resolved["sampling"])
-
-
-def _locate(name: str | Path, folder: Path) -> Path:
-    given = Path(name)
-    if given.suffix == PRIMARY_SUFFIX and given.is_file():
-        return given
-    for candidate in (folder / f"{name}{PRIMARY_SUFFIX}", paths.models() / f"{name}.toml"):
-        if candidate.is_file():
-            return candidate
-    raise SpecError(
-        f"found the model {str(name)!r}; allowed are {', '.join(model_names())}, or the path of a "
-        "TOML file"
-    )
-
-
-def _resolve(
-    path: Path, seen: tuple[Path, ...]
-) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
-    """Return the merged tables of a file and of all it extends, and those files' digests."""
-    if path.resolve() in seen:
-        chain = " → ".join(p.stem for p in (*seen, path))
-        raise SpecError(f"{path.name}: extends: found a circle, {chain}; allowed is a chain")
-    content = path.read_bytes()
+    resolved, files = resolve(locate(name, paths.models()), ())
     try:
-        table = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path.name}: this is not a TOML file in UTF-8: {error}") from error
-    digest = ((path.name, hashlib.sha256(content).hexdigest()),)
-    parent = table.get("extends")
-    if parent is None:
-        return table, digest
-    if not isinstance(parent, str):
-        raise SpecError(f"{path.name}: extends: found {parent!r}; allowed is the name of a model")
-    base, files = _resolve(_locate(parent, path.parent), (*seen, path.resolve()))
-    return _merge(base, table), files + digest
-
-
-def _merge(base: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {**base}
-    for key, value in child.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-            merged[key] = {**base[key], **value}
-        else:
-            merged[key] = value
-    inherited = set(base.get("priors", {})) - set(child.get("priors", {}))
-    pooling = merged.get("structure", {}).get("pooling")
-    unused = inherited - set(PRIORS_OF.get(pooling, inherited))
-    if unused:
-        merged["priors"] = {k: v for k, v in merged["priors"].items() if k not in unused}
-    return merged
-
-
-@cache
-def _schema(path: Path) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return schema
-
-
-def _check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
-    import jsonschema
-
-    validator = jsonschema.Draft202012Validator(_schema(paths.models() / "schema.json"))
-    faults = sorted(validator.iter_errors(resolved), key=lambda fault: list(map(str, fault.path)))
-    if not faults:
-        return
-    lines = []
-    for fault in faults:
-        where = ".".join(str(part) for part in fault.absolute_path) or "(top level)"
-        if fault.validator == "additionalProperties":
-            allowed = f"allowed here are {', '.join(fault.schema['properties'])}"
-        elif fault.validator == "enum":
-            allowed = f"allowed are {', '.join(map(repr, fault.validator_value))}"
-        else:
-            allowed = f"the rule is {fault.validator}: {fault.validator_value}"
-        lines.append(f"  {where}: {fault.message}; {allowed}")
-    raise SpecError(f"{path.name} breaks models/schema.json:\n" + "\n".join(lines))
+        return files, Sampling(**resolved["sampling"])
+    except (KeyError, TypeError):
+        return files, load_model(name).sampling  # says what is wrong
 
 
 def _check_family(path: str, name: str, prior: Prior) -> None:
@@ -360,10 +222,20 @@ def _check_family(path: str, name: str, prior: Prior) -> None:
                 f"{path}.distribution: found {prior.distribution!r}; a mean takes 'normal' or "
                 "'student_t'"
             )
+        if prior.upper is not None:
+            raise SpecError(
+                f"{path}.truncate_above: found {prior.upper:g}; only a standard deviation is cut, "
+                "leave it out"
+            )
     elif prior.distribution not in FOR_SCALES:
         raise SpecError(
             f"{path}.distribution: found {prior.distribution!r}; a standard deviation takes "
             f"{', '.join(sorted(FOR_SCALES))}"
+        )
+    elif dict(prior.parameters).get("lower", 0.0) < 0:
+        raise SpecError(
+            f"{path}.lower: found {dict(prior.parameters)['lower']:g}; a standard deviation is not "
+            "below 0"
         )
 
 
@@ -393,7 +265,7 @@ def _priors(
 
 
 def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str], ...]) -> ModelSpec:
-    _check_schema(path, resolved)
+    check_schema(path, resolved)
     effect, structure = resolved["effect"], resolved["structure"]
     return ModelSpec(
         name=path.stem,
