@@ -114,9 +114,10 @@ def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
     plain = jsonschema.Draft202012Validator
     # JSON takes 4.0 for an integer, a sampler does not
     integer = plain.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    validator = jsonschema.validators.extend(plain, type_checker=integer)(
-        _schema(paths.models() / "schema.json")
+    strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # stubs leave it untyped
+        plain, type_checker=integer
     )
+    validator = strict(_schema(paths.models() / "schema.json"))
     faults = sorted(validator.iter_errors(resolved), key=lambda fault: list(map(str, fault.path)))
     lines = []
     for fault in faults:
