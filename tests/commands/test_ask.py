@@ -29,8 +29,8 @@ def test_a_command_and_its_function_give_the_same_document(
     assert json.loads(done.stdout) == query(nmda.posterior("small")).to_dict()
 
 
-def test_one_answer_is_a_sentence_and_a_table(run):
-    done = run("ask", "benefit", "small", *IMMEDIATE, "--at-least", 10)
+def test_one_answer_is_a_sentence_and_a_table(run_outside):
+    done = run_outside("ask", "benefit", "small", *IMMEDIATE, "--at-least", 10)
     sentence, _, header, row = done.stdout.splitlines()
     assert sentence.startswith("The probability that intravenous ketamine lowers pain by at least")
     assert header.startswith("drug")
@@ -62,8 +62,8 @@ def test_the_evidence_map_needs_no_model(run):
     assert {row["trials"] for row in json.loads(done.stdout)["rows"]} == {0}
 
 
-def test_asking_imports_nothing_heavy(run):
-    done = run("ask", "benefit", "small", "--json", python=("-X", "importtime"))
+def test_asking_imports_nothing_heavy(run_outside):
+    done = run_outside("ask", "benefit", "small", "--json", python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "h5py" in imported
     assert imported.isdisjoint({"pandas", "xarray", "scipy", "arviz_stats", "pymc", "pandera"})

@@ -39,6 +39,20 @@ def test_a_mistake_has_its_exit_code_and_no_traceback(run, code, words, argument
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (2, ["ask", "benefit", "small", "--at-least", "much"]),
+        (11, ["ask", "benefit", "smal"]),
+        (13, ["ask", "benefit", "small", "--drug", "amantadine"]),
+    ],
+)
+def test_the_process_ends_with_that_code(run_outside, code, arguments):
+    done = run_outside(*arguments)
+    assert done.returncode == code
+    assert (done.stdout, done.stderr[:7]) == ("", "error: ")
+
+
 @pytest.fixture
 def home(stored_home, tmp_path):
     """Return a copy of the home, free to be spoilt."""
@@ -81,9 +95,9 @@ def test_a_broken_table_names_file_and_row(run, home):
     assert "'high'" in done.stderr
 
 
-def test_help_and_version_go_to_stdout(run):
-    for arguments in (["--help"], ["ask", "--help"], ["ask", "benefit", "--help"], ["--version"]):
-        done = run(*arguments)
+def test_help_and_version_go_to_stdout(run_outside):
+    for arguments in (["--help"], ["ask", "benefit", "--help"], ["--version"]):
+        done = run_outside(*arguments)
         assert done.returncode == 0
         assert done.stdout
         assert done.stderr == ""
@@ -91,7 +105,7 @@ def test_help_and_version_go_to_stdout(run):
 
 def test_a_closed_pipe_is_no_error(stored_home):
     process = subprocess.Popen(
-        [sys.executable, "-m", "bayes_nmda", "ask", "evidence-map", "--json"],
+        [sys.executable, "-m", "bayes_nmda", "ask", "shrinkage", "small"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, paths.HOME_VARIABLE: str(stored_home)},
@@ -139,10 +153,10 @@ def test_a_bug_keeps_its_traceback(stored_home):
 
 
 @pytest.mark.slow
-def test_a_failed_gate_stores_nothing(run, home):
+def test_a_failed_gate_stores_nothing(run_outside, home):
     folder = home / "reports" / "output" / "posteriors"
     before = sorted(folder.iterdir())
-    done = run("fit", "small", "--draws", 20, "--chains", 2, "--seed", 1, home=home)
+    done = run_outside("fit", "small", "--draws", 20, "--chains", 2, "--seed", 1, home=home)
     assert done.returncode == 12
     assert "bulk ESS" in done.stderr
     assert sorted(folder.iterdir()) == before
