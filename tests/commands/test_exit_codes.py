@@ -22,8 +22,8 @@ from bayes_nmda import paths
         (2, "0 upwards", ["ask", "benefit", "small", "--at-least", "nan", "--json"]),
         (2, "new_trial", ["ask", "benefit", "small", "--target", "median"]),
         (2, "drug/route", ["ask", "compare", "small", "--first", "a//b", "--second", "c/d"]),
-        (11, "small", ["ask", "benefit", "smal"]),
-        (11, "small", ["fit", "smal"]),
+        (11, "small", ["ask", "benefit", "bogus"]),
+        (11, "small", ["fit", "bogus"]),
         (13, "Did you mean 'ketamine'", ["ask", "benefit", "small", "--drug", "ketamin", "--json"]),
         (13, "evidence", ["ask", "benefit", "small", "--drug", "amantadine"]),
         (13, "'MD'", ["ask", "harm", "small", "--measure", "RR"]),
@@ -43,7 +43,7 @@ def test_a_mistake_has_its_exit_code_and_no_traceback(run, code, words, argument
     ("code", "arguments"),
     [
         (2, ["ask", "benefit", "small", "--at-least", "much"]),
-        (11, ["ask", "benefit", "smal"]),
+        (11, ["ask", "benefit", "bogus"]),
         (13, ["ask", "benefit", "small", "--drug", "amantadine"]),
     ],
 )
