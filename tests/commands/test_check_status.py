@@ -24,13 +24,13 @@ def test_check_finds_tables_that_are_not_what_the_raw_files_make(run, stored_hom
     assert "trials.csv" in done.stderr
 
 
-def test_check_finds_a_report_with_an_unknown_model(run, stored_home, tmp_path):
+def test_check_finds_a_report_definition_that_breaks_a_rule(run, stored_home, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(stored_home, home)
-    (home / "reports" / "other.toml").write_text('models = ["bogus"]\n', encoding="utf-8")
+    (home / "reports" / "other.toml").write_text('colour = "blue"\n', encoding="utf-8")
     done = run("check", home=home)
     assert done.returncode == 14
-    assert "bogus" in done.stderr
+    assert "other.toml" in done.stderr
 
 
 def test_status_says_what_is_missing_and_why_and_runs_nothing(run, stored_home):
