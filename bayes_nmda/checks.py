@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayes_nmda import paths
-from bayes_nmda.errors import DataError, ReportError, StaleError, StoreError
+from bayes_nmda.errors import DataError, StaleError, StoreError
 
 if TYPE_CHECKING:
     from bayes_nmda.data import TrialData
@@ -107,32 +106,13 @@ def _models(trials: TrialData) -> list[Row]:
 
 
 def _reports() -> list[Row]:
-    """Check that each report definition is TOML and names models that exist."""
-    names = set(model_files())
+    from bayes_nmda.report.definition import load_definition, report_names
+
     rows = []
-    for path in sorted(paths.reports().glob("*.toml")):
-        try:
-            definition = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ReportError(f"reports/{path.name}: this is not TOML in UTF-8: {error}") from error
-        unknown = [name for name in _named_models(definition) if name not in names]
-        if unknown:
-            raise ReportError(
-                f"reports/{path.name}: found the models {', '.join(unknown)}; allowed are "
-                f"{', '.join(sorted(names))}"
-            )
-        rows.append(_valid(f"report {path.stem}", "its models exist"))
+    for name in report_names():
+        definition = load_definition(name)
+        rows.append(_valid(f"report {name}", f"tells {len(definition.models)} models"))
     return rows
-
-
-def model_files() -> list[str]:
-    """Return the names of the model files, without reading them."""
-    return sorted(path.stem for path in paths.models().glob("*.toml"))
-
-
-def _named_models(definition: dict[str, Any]) -> list[str]:
-    found = definition.get("models", [])
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def status_all() -> list[Row]:
@@ -145,10 +125,11 @@ def status_all() -> list[Row]:
     SpecError
         If a model file does.
     """
+    from bayes_nmda.model.files import model_names
     from bayes_nmda.posterior.store import find
 
     rows = []
-    for name in model_files():
+    for name in model_names():
         try:
             path = find(name)
         except StaleError as error:

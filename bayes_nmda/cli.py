@@ -30,6 +30,9 @@ app = App(
     help="Bayesian evidence synthesis of NMDA-receptor antagonists for chronic pain.",
     version=__version__,
     help_format="plaintext",
+    help_epilogue="Exit codes: 0 done or nothing to do, 1 bug, 2 usage, 10 data, 11 model file, "
+    "12 a diagnostic gate failed, 13 no such quantity or no evidence, 14 report, 15 another build "
+    "holds the lock.",
     suppress_keyboard_interrupt=False,
 )
 app.command(ask_app)

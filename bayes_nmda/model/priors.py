@@ -43,6 +43,7 @@ FOR_SCALES = frozenset(
 LOG_ODDS_RATIO = "log odds ratio"
 #: Unit of the log odds of an event in control arms; its prior is put in words as a risk.
 LOG_ODDS = "log odds"
+_MOST_CUT = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,14 @@ class Prior:
                 f"prior {distribution}: found {len(values)} numbers; it takes {len(names)}: "
                 f"{', '.join(names)}"
             )
-        prior = cls(
-            distribution,
-            tuple(zip(names, (float(v) for v in values), strict=True)),
-            None if upper is None else float(upper),
-            source,
-        )
+        try:
+            numbers = tuple(zip(names, map(float, values), strict=True))
+            cut = None if upper is None else float(upper)
+        except (TypeError, ValueError) as error:
+            raise SpecError(
+                f"prior {distribution}: found {values!r}; allowed are numbers: {', '.join(names)}"
+            ) from error
+        prior = cls(distribution, numbers, cut, source)
         prior.check("prior")
         return prior
 
@@ -145,6 +148,17 @@ class Prior:
         if self.upper is not None and not (np.isfinite(self.upper) and self.upper > 0):
             raise SpecError(
                 f"{path}.truncate_above: found {self.upper}; allowed is a number above 0"
+            )
+        if self.upper is not None and self.distribution == "uniform":
+            raise SpecError(
+                f"{path}.truncate_above: found {self.upper:g}; a uniform prior ends at its upper, "
+                "leave it out"
+            )
+        if self.mass_cut > _MOST_CUT:
+            raise SpecError(
+                f"{path}.truncate_above: found {self.upper:g}, which removes "
+                f"{100 * self.mass_cut:.4g} % of the prior; allowed is a cut that leaves "
+                f"{100 * (1 - _MOST_CUT):g} % or more"
             )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -217,13 +231,13 @@ class Prior:
             between = "median {}, 95 % below {}" if self.distribution in FOR_SCALES else (
                 "95 % between {} and {}"
             )
-            words = f"{between.format(*numbers)} {unit}"
+            words = f"{between.format(*numbers)} {unit}".replace(" -", " −")
         if self.upper is not None:
             words += (
                 f"; cut at {self.upper:g}, where {100 * self.mass_cut:.1f} % of the published "
                 "prior is removed"
             )
-        return words.replace("-", "−")
+        return words
 
     def formula(self) -> str:
         """Return the prior in symbols, "Student-t(5, 0, 10.75)"."""

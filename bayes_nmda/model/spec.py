@@ -1,8 +1,9 @@
 """`ModelSpec`: one analysis, read from a TOML file in ``models/``.
 
-A file may extend another and then gives only what differs; a prior is replaced whole, every other
-table key by key. What comes out is complete, checked against ``models/schema.json`` and immutable.
-`ModelSpec.fit_fields` holds exactly what moves a posterior; titles, sources and gates do not.
+What comes out is complete, checked against ``models/schema.json`` and immutable.
+`ModelSpec.fit_fields` holds every number and choice of the file, so also thresholds and gates: what
+was judged by other gates, or answers other thresholds, is another fit. Titles, questions, sources
+and readings are words and move nothing.
 """
 
 from __future__ import annotations
@@ -10,138 +11,32 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
+from bayes_nmda.model.files import check_schema, locate, model_names, priors_needed, resolve
 from bayes_nmda.model.priors import FOR_SCALES, LOG_ODDS, Prior
+from bayes_nmda.model.settings import (
+    Covariance,
+    Familiar,
+    Gates,
+    Likelihood,
+    Sampling,
+    Select,
+    Structure,
+    Thresholds,
+)
 
-PRIMARY_SUFFIX = ".toml"
-#: The priors that each kind of pooling uses.
-PRIORS_OF: dict[str, tuple[str, ...]] = {
-    "partial": ("overall", "tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint"),
-    "none": ("overall", "tau"),
-    "complete": ("overall", "tau", "sd_trial_timepoint"),
-}
-#: Priors of the layer of timepoints, for outcomes that have them.
-OF_TIMEPOINTS = frozenset({"sd_timepoint", "sd_trial_timepoint"})
-#: Priors that a likelihood of counts adds.
-PRIORS_OF_FAMILY: dict[str, tuple[str, ...]] = {
-    "normal": (),
-    "binomial": ("baseline",),
-    "beta_binomial": ("baseline", "overdispersion"),
-}
-#: What those are about, where it is not the effect.
-_UNITS = {"baseline": LOG_ODDS, "overdispersion": "(overdispersion)"}
-
-_NORMAL = {
-    "family": "normal",
-    "source": "Means of trial arms are close to normal; their standard errors are taken as known.",
-}
+__all__ = ["ModelSpec", "Sampling", "load_model", "model_inputs", "model_names"]
 
 PriorLike = Prior | tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Which rows are analysed."""
-
-    outcome: str
-    comparator: str
-
-
-@dataclass(frozen=True, slots=True)
-class Covariance:
-    """What is assumed about errors that are shared."""
-
-    timepoint_correlation: float
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """How effects hang together."""
-
-    pooling: str
-    trial_effects: str
-    multi_arm_correlation: float
-    source: str
-    degrees_of_freedom: float | None = None
-    timepoints: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Likelihood:
-    """How the observed scatters around the true: differences are normal, events are counted."""
-
-    family: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Effects that a reader is told the probability of, in the direction of the question.
-
-    Attributes
-    ----------
-    benefit
-        Differences, positive, in the unit of the effect.
-    odds_ratio, risk_ratio
-        Ratios of 1 or more.
-    risk_difference
-        Differences of risk, 0 to 1.
-    """
-
-    source: str
-    benefit: tuple[float, ...] = ()
-    odds_ratio: tuple[float, ...] = ()
-    risk_ratio: tuple[float, ...] = ()
-    risk_difference: tuple[float, ...] = ()
-
-    @classmethod
-    def from_mapping(cls, table: Mapping[str, Any]) -> Thresholds:
-        """Return the thresholds that a table of a model file lists."""
-        listed = {
-            name: tuple(float(value) for value in values)
-            for name, values in table.items()
-            if name != "source"
-        }
-        return cls(source=table["source"], **listed)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the table of a model file that lists these thresholds."""
-        listed = dataclasses.asdict(self)
-        source = listed.pop("source")
-        return {name: list(values) for name, values in listed.items() if values} | {
-            "source": source
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How NUTS is run."""
-
-    seed: int
-    chains: int
-    tune: int
-    draws: int
-    target_accept: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """What a fit must pass before anything is published from it."""
-
-    r_hat_max: float
-    ess_min: float
-    divergences_max: int
-    e_bfmi_min: float
-    predictive_p_min: float
+#: What a prior is about, where that is not the effect.
+_UNITS = {"baseline": LOG_ODDS, "overdispersion": "(overdispersion)"}
+_WORDS = frozenset({"title", "question", "source", "reading"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +54,9 @@ class ModelSpec:
     benefit
         Sign of an effect that favours the drug.
     priors
-        Name and prior, in the order of `PRIORS_OF`.
+        Name and prior, in the order of `priors_needed`.
+    familiar
+        An instrument in whose units a standardised difference is also told.
     files
         The files it was read from, the most general first, as names and SHA-256.
     """
@@ -180,6 +77,7 @@ class ModelSpec:
     thresholds: Thresholds
     sampling: Sampling
     gates: Gates
+    familiar: Familiar | None = None
     extends: str | None = None
     files: tuple[tuple[str, str], ...] = ()
 
@@ -220,13 +118,14 @@ class ModelSpec:
         SpecError
             If the model has no such parameter or the prior is not valid for it.
         """
+        if not priors:
+            return self
         changed = dict(self.priors)
         for name, value in priors.items():
             self.prior(name)
             prior = value if isinstance(value, Prior) else Prior.of(*value)
             _check_family(f"with_prior({name})", name, prior)
-            words = prior.describe(_UNITS.get(name, self.unit))
-            changed[name] = dataclasses.replace(prior, reading=words)
+            changed[name] = dataclasses.replace(prior, reading=_in_words(name, prior, self.unit))
         suffix = "+".join(sorted(priors))
         return dataclasses.replace(
             self, name=f"{self.name}+{suffix}", priors=tuple(changed.items()), extends=self.name
@@ -239,6 +138,8 @@ class ModelSpec:
         effect |= {"scale": self.scale, "benefit": self.benefit}
         if self.reference_sd is not None:
             effect["reference_sd"] = self.reference_sd
+        if self.familiar is not None:
+            effect["familiar"] = dataclasses.asdict(self.familiar)
         return {
             "schema_version": 1,
             "title": self.title,
@@ -255,14 +156,13 @@ class ModelSpec:
         }
 
     def fit_fields(self) -> dict[str, Any]:
-        """Return what moves a posterior: rows, measure, structure, priors and sampling."""
-        full = self.to_mapping()
-        tables = [full["covariance"], full["structure"], full["likelihood"]]
-        for words in (*tables, *full["priors"].values()):
-            words.pop("source", None)
-            words.pop("reading", None)
-        moving = ("select", "covariance", "structure", "likelihood", "priors", "sampling")
-        return {key: full[key] for key in moving} | {"measure": self.measure}
+        """Return every number and choice of the model file, without its words."""
+        fields = {key: value for key, value in self.to_mapping().items() if key not in _WORDS}
+        del fields["effect"]["scale"]
+        for table in (*fields.values(), *fields["priors"].values()):
+            for key in _WORDS & table.keys() if isinstance(table, dict) else ():
+                del table[key]
+        return fields
 
     @property
     def hash(self) -> str:
@@ -313,14 +213,9 @@ def load_model(name: str | Path) -> ModelSpec:
         If there is no such file, or it breaks a rule; the message names the key path, what was
         found and what is allowed.
     """
-    path = _locate(name, paths.models())
-    resolved, files = _resolve(path, ())
+    path = locate(name, paths.models())
+    resolved, files = resolve(path, ())
     return _spec(path, resolved, files)
-
-
-def model_names() -> list[str]:
-    """Return the names of all model files in ``models/``, sorted."""
-    return sorted(path.stem for path in paths.models().glob(f"*{PRIMARY_SUFFIX}"))
 
 
 def model_inputs(name: str | Path) -> tuple[tuple[tuple[str, str], ...], Sampling]:
@@ -328,109 +223,40 @@ def model_inputs(name: str | Path) -> tuple[tuple[tuple[str, str], ...], Samplin
 
     The tables are merged but not checked, so that this costs a millisecond.
     """
-    resolved, files = _resolve(_locate(name, paths.models()), ())
-    return files, Sampling(**resolved["sampling"])
-
-
-def _locate(name: str | Path, folder: Path) -> Path:
-    given = Path(name)
-    if given.suffix == PRIMARY_SUFFIX and given.is_file():
-        return given
-    for candidate in (folder / f"{name}{PRIMARY_SUFFIX}", paths.models() / f"{name}.toml"):
-        if candidate.is_file():
-            return candidate
-    raise SpecError(
-        f"found the model {str(name)!r}; allowed are {', '.join(model_names())}, or the path of a "
-        "TOML file"
-    )
-
-
-def _resolve(
-    path: Path, seen: tuple[Path, ...]
-) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
-    """Return the merged tables of a file and of all it extends, and those files' digests."""
-    if path.resolve() in seen:
-        chain = " → ".join(p.stem for p in (*seen, path))
-        raise SpecError(f"{path.name}: extends: found a circle, {chain}; allowed is a chain")
-    content = path.read_bytes()
+    resolved, files = resolve(locate(name, paths.models()), ())
     try:
-        table = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path.name}: this is not a TOML file in UTF-8: {error}") from error
-    digest = ((path.name, hashlib.sha256(content).hexdigest()),)
-    parent = table.get("extends")
-    if parent is None:
-        return table, digest
-    if not isinstance(parent, str):
-        raise SpecError(f"{path.name}: extends: found {parent!r}; allowed is the name of a model")
-    base, files = _resolve(_locate(parent, path.parent), (*seen, path.resolve()))
-    return _merge(base, table), files + digest
-
-
-def _merge(base: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {**base}
-    for key, value in child.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-            merged[key] = {**base[key], **value}
-        else:
-            merged[key] = value
-    inherited = set(base.get("priors", {})) - set(child.get("priors", {}))
-    unused = inherited - set(_needed(merged, inherited))
-    if unused:
-        merged["priors"] = {k: v for k, v in merged["priors"].items() if k not in unused}
-    return merged
-
-
-def _needed(table: Mapping[str, Any], otherwise: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the priors that structure and likelihood of a model file ask for."""
-    structure = table.get("structure", {})
-    family = table.get("likelihood", _NORMAL)["family"]
-    if structure.get("pooling") not in PRIORS_OF or family not in PRIORS_OF_FAMILY:
-        return tuple(otherwise)  # the schema names the fault
-    pooled = PRIORS_OF[structure["pooling"]]
-    if not structure.get("timepoints", True):
-        pooled = tuple(name for name in pooled if name not in OF_TIMEPOINTS)
-    return pooled + PRIORS_OF_FAMILY[family]
-
-
-@cache
-def _schema(path: Path) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return schema
-
-
-def _check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
-    import jsonschema
-
-    validator = jsonschema.Draft202012Validator(_schema(paths.models() / "schema.json"))
-    faults = sorted(validator.iter_errors(resolved), key=lambda fault: list(map(str, fault.path)))
-    if not faults:
-        return
-    lines = []
-    for fault in faults:
-        where = ".".join(str(part) for part in fault.absolute_path) or "(top level)"
-        if fault.validator == "additionalProperties":
-            allowed = f"allowed here are {', '.join(fault.schema['properties'])}"
-        elif fault.validator == "enum":
-            allowed = f"allowed are {', '.join(map(repr, fault.validator_value))}"
-        else:
-            allowed = f"the rule is {fault.validator}: {fault.validator_value}"
-        lines.append(f"  {where}: {fault.message}; {allowed}")
-    raise SpecError(f"{path.name} breaks models/schema.json:\n" + "\n".join(lines))
+        return files, Sampling(**resolved["sampling"])
+    except (KeyError, TypeError):
+        return files, load_model(name).sampling  # says what is wrong
 
 
 def _check_family(path: str, name: str, prior: Prior) -> None:
     if name in {"overall", "baseline"}:
-        if prior.distribution not in {"normal", "student_t", "logistic"}:
+        allowed = ("normal", "student_t", *(["logistic"] if name == "baseline" else []))
+        if prior.distribution not in allowed:
             raise SpecError(
-                f"{path}.distribution: found {prior.distribution!r}; a mean takes 'normal', "
-                "'student_t' or 'logistic'"
+                f"{path}.distribution: found {prior.distribution!r}; a mean takes "
+                f"{' or '.join(map(repr, allowed))}"
+            )
+        if prior.upper is not None:
+            raise SpecError(
+                f"{path}.truncate_above: found {prior.upper:g}; only a standard deviation is cut, "
+                "leave it out"
             )
     elif prior.distribution not in FOR_SCALES:
         raise SpecError(
             f"{path}.distribution: found {prior.distribution!r}; a standard deviation takes "
             f"{', '.join(sorted(FOR_SCALES))}"
         )
+    elif dict(prior.parameters).get("lower", 0.0) < 0:
+        raise SpecError(
+            f"{path}.lower: found {dict(prior.parameters)['lower']:g}; a standard deviation is not "
+            "below 0"
+        )
+
+
+def _in_words(name: str, prior: Prior, unit: str) -> str:
+    return prior.describe(_UNITS.get(name, unit))
 
 
 def _priors(
@@ -449,7 +275,7 @@ def _priors(
         where = f"{path.name}: priors.{name}"
         prior = Prior.from_mapping(where, tables[name])
         _check_family(where, name, prior)
-        words = prior.describe(_UNITS.get(name, unit))
+        words = _in_words(name, prior, unit)
         if prior.reading != words:
             raise SpecError(
                 f"{where}.reading: found {prior.reading!r}; its numbers say {words!r}: write that"
@@ -459,7 +285,7 @@ def _priors(
 
 
 def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str], ...]) -> ModelSpec:
-    _check_schema(path, resolved)
+    check_schema(path, resolved)
     effect, structure = resolved["effect"], resolved["structure"]
     return ModelSpec(
         name=path.stem,
@@ -473,11 +299,12 @@ def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str],
         reference_sd=effect.get("reference_sd"),
         covariance=Covariance(**resolved["covariance"]),
         structure=Structure(**structure),
-        likelihood=Likelihood(**resolved.get("likelihood", _NORMAL)),
-        priors=_priors(path, effect["unit"], _needed(resolved), resolved["priors"]),
+        likelihood=Likelihood(**resolved.get("likelihood", {})),
+        priors=_priors(path, effect["unit"], priors_needed(resolved), resolved["priors"]),
         thresholds=Thresholds.from_mapping(resolved["thresholds"]),
         sampling=Sampling(**resolved["sampling"]),
         gates=Gates(**resolved["gates"]),
+        familiar=Familiar(**effect["familiar"]) if "familiar" in effect else None,
         extends=resolved.get("extends"),
         files=files,
     )

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
 
 #: Points at which a Student-t trial effect is averaged over its gamma precision.
-MIXTURE_POINTS = 64
+MIXTURE_POINTS = 48
+_MIXTURE_TAIL = 1e-12
 
 
 def new_trial(draws: xr.Dataset, spec: ModelSpec, rng: np.random.Generator) -> xr.DataArray:
@@ -126,7 +127,7 @@ def trial_log_likelihood(
     if spec.structure.pooling == "none":
         trial_correlation = np.eye(len(yi))
     visit_correlation = layout.contrast_groups.correlation(within)
-    scales = _precision_points(spec)
+    scales, log_weights = _precision_points(spec)
     out = np.empty((mean.shape[0], len(layout.trials)))
     for position in range(len(layout.trials)):
         rows = np.flatnonzero(layout.trial_of_contrast == position)
@@ -134,20 +135,32 @@ def trial_log_likelihood(
         residual = yi[rows] - mean[:, layout.cell_of_contrast[rows]]
         trial = tau[:, rows][:, :, None] * tau[:, rows][:, None, :] * trial_correlation[block]
         rest = errors[block] + visit[:, None, None] ** 2 * visit_correlation[block]
-        densities = [_normal_logpdf(residual, rest + trial / scale) for scale in scales]
-        out[:, position] = np.logaddexp.reduce(densities, axis=0) - np.log(len(scales))
+        densities = [
+            log_weight + _normal_logpdf(residual, rest + trial / scale)
+            for scale, log_weight in zip(scales, log_weights, strict=True)
+        ]
+        out[:, position] = np.logaddexp.reduce(densities, axis=0)
     coords = {d: draws[d] for d in sample} | {"trial": list(layout.trials)}
     return xr.DataArray(out.reshape(*shape, -1), dims=[*sample, "trial"], coords=coords, name="yi")
 
 
-def _precision_points(spec: ModelSpec) -> NDArray[np.float64]:
+def _precision_points(spec: ModelSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return precisions of trial effects and the logarithms of their weights.
+
+    The trapezoidal rule on the log precision: an odd trial owes its density to precisions far out
+    in the tail, which points of equal probability would miss.
+    """
     if spec.structure.trial_effects == "normal":
-        return np.ones(1)
+        return np.ones(1), np.zeros(1)
     from scipy import stats
 
     half = float(spec.structure.degrees_of_freedom or 0) / 2
-    middle = (np.arange(MIXTURE_POINTS) + 0.5) / MIXTURE_POINTS
-    return np.asarray(stats.gamma(half, scale=1 / half).ppf(middle))
+    gamma = stats.gamma(half, scale=1 / half)
+    first, last = np.log([gamma.ppf(_MIXTURE_TAIL), gamma.isf(_MIXTURE_TAIL)])
+    log_precision = np.linspace(first, last, MIXTURE_POINTS)
+    precision = np.exp(log_precision)
+    log_weights = gamma.logpdf(precision) + log_precision
+    return precision, log_weights - np.logaddexp.reduce(log_weights)
 
 
 def _normal_logpdf(

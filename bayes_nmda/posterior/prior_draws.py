@@ -1,9 +1,9 @@
 """Draws from the prior of a model, spread evenly.
 
-The draws are a scrambled Sobol sequence pushed through the quantile function of each free variable,
-so that a prior probability comes out near its exact value: a prior that is symmetric about zero
-gives 0.50 to any benefit, not 0.49 or 0.51 by chance. Deterministic quantities follow from the model
-itself.
+The draws are a scrambled Sobol sequence pushed through the quantile function of each free
+variable, so that a prior probability comes out near its exact value: a prior that is symmetric
+about zero gives 0.50 to any benefit, not 0.49 or 0.51 by chance. Deterministic quantities follow
+from the model itself.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def prior_draws(model: pm.Model, spec: ModelSpec, seed: int) -> xr.Dataset:
     for rv, part in zip(free, columns, strict=True):
         prior = prior_of(spec, rv.name)
         uniform = part.reshape(1, PRIOR_DRAWS, *shapes[rv.name])
-        draws = _unit_quantile(rv, uniform) if prior is None else prior.quantile(uniform)
-        values[rv.name] = (("chain", "draw", *dims[rv.name]), draws)
+        quantiles = _unit_quantile(rv, uniform) if prior is None else prior.quantile(uniform)
+        values[rv.name] = (("chain", "draw", *dims[rv.name]), quantiles)
     coords = {name: list(labels) for name, labels in model.coords.items() if labels is not None}
     draws: xr.Dataset = pm.compute_deterministics(
         xr.Dataset(values, coords),

@@ -101,37 +101,47 @@ def fit(
     seed = spec.sampling.seed if seed is None else seed
     model = build_model(spec, effects)
     say("compiling")
-    if spec.likelihood.family == "normal":
-        raw = _sample(_compile(model, spec, repr(Layout.of(effects.frame))), spec, seed, draws, chains, say)
-    else:
-        wide = build_model(spec, effects, spare=True)
-        sizes = repr({name: len(labels or ()) for name, labels in wide.coords.items()})
-        raw = _sample(_compile(wide, spec, sizes), spec, seed, draws, chains, say)
+    layout = Layout.of(effects.frame)
+    counted = spec.likelihood.family != "normal"
+    wide = build_model(spec, effects, spare=True) if counted else model
+    compiled = _compile(wide, spec, layout.padded() if counted else layout)
+    say("sampling")
+    raw = _sample(compiled, spec, seed, draws, chains)
+    if counted:
         raw = without_spares(raw, model)
     say("prior and predictive draws")
     tree = _assemble(raw, model, spec, effects, seed)
-    failed = diagnose(tree).query("~passed")
+    table = diagnose(tree)
+    failed = table.query("~passed")
+    tree.attrs["gates"] = json.dumps(table.to_dict("records"))
     tree.attrs["gates_failed"] = json.dumps(
         [f"{r.gate} of {r.quantity}" for r in failed.itertuples()]
     )
     return tree
 
 
-def _signature(model: pm.Model, spec: ModelSpec, shape: str) -> str:
-    """Return what makes two models compile to the same code: families, structure and shape."""
+def _signature(model: pm.Model, spec: ModelSpec, layout: Layout) -> str:
+    """Return what makes two models compile to the same code: families, labels, positions.
+
+    Counts take their positions as data, so that only the sizes matter.
+    """
     families = [(n, p.distribution, p.upper) for n, p in spec.priors]
     structure = (spec.structure.pooling, spec.structure.trial_effects, spec.likelihood.family)
     within = spec.structure.multi_arm_correlation
     groups = model.named_vars_to_dims
-    text = json.dumps([families, structure, within, groups], sort_keys=True, default=str)
-    return hashlib.sha256((text + shape).encode()).hexdigest()
+    positions: Any = dataclasses.asdict(layout)
+    if spec.likelihood.family != "normal":
+        positions = {name: len(labels or ()) for name, labels in model.coords.items()}
+    text = json.dumps(
+        [families, structure, within, groups, positions], sort_keys=True, default=np.ndarray.tolist
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _compile(model: pm.Model, spec: ModelSpec, shape: str) -> Any:
-    """Return the compiled model with the numbers of ``model``; compiled once for each shape."""
+def _compile(model: pm.Model, spec: ModelSpec, layout: Layout) -> Any:
     import nutpie
 
-    key = _signature(model, spec, shape)
+    key = _signature(model, spec, layout)
     if key not in _compiled:
         _compiled[key] = nutpie.compile_pymc_model(model)
     numbers = {data.name: data.get_value() for data in model.data_vars}
@@ -144,11 +154,9 @@ def _sample(
     seed: int,
     draws: int | None,
     chains: int | None,
-    say: Callable[[str], None],
 ) -> xr.DataTree:
     import nutpie
 
-    say("sampling")
     try:
         tree: xr.DataTree = nutpie.sample(
             compiled,

@@ -54,6 +54,7 @@ KEPT = 3
 ABANDONED = 3600.0
 _KEY = 16
 _PACKAGE = Path(__file__).resolve().parents[1]
+_SAMPLING = ("predictive.py", "prior_draws.py", "sample.py")
 _REQUIRED = frozenset(
     {"model", "engine", "seed", "draws", "chains", "spec", "spec_hash", "rows_hash"}
     | {"model_files", "versions", "key", "inputs"}
@@ -149,7 +150,7 @@ def _tidy(name: str) -> None:
 
 
 def _follows_its_file(path: Path) -> bool:
-    """Return whether seed, draws and chains are those of the model file, not somebody's trial run."""
+    """Return whether seed, draws and chains are those of the model file."""
     try:
         attrs = _attributes(path)
     except StoreError:

@@ -94,7 +94,7 @@ def rank(
     records = []
     sentences = []
     for j, cell in enumerate(cells):
-        low, high = np.quantile(ranks[..., j], INTERVAL)
+        low, high = np.quantile(ranks[..., j], INTERVAL, method="inverted_cdf")
         record: dict[str, Any] = {
             **named(cell),
             "target": target,

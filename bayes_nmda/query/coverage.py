@@ -6,6 +6,7 @@ included. It reads the tables alone, no model: a hole is a finding about the tri
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
@@ -64,36 +65,33 @@ def evidence_map(
     outcomes = _wanted("outcome", outcome, tuple(OUTCOMES))
     treatments = trials.arms[trials.arms["role"] == "treatment"]
     records = _treatment_records(trials, comparator)
-    routes = treatments[["trial", "drug", "route", "route_basis"]]
+    named = zip(treatments["drug"], treatments["route"], strict=True)
     pairs = sorted(
-        {(d, r) for d, r in zip(routes["drug"], routes["route"], strict=True) if d in drugs},
+        {(str(d), str(r)) for d, r in named if d in drugs},
         key=lambda pair: (glossary_order(pair[0]), glossary_order(pair[1])),
     )
     times = {name: _timepoints(trials, name) for name in outcomes}
     rows: list[dict[str, Any]] = []
-    for (d, r), name in product(pairs, outcomes):
-        arms = routes[(routes["drug"] == d) & (routes["route"] == r)]
-        known = _without_numbers(trials, arms)
-        printed = _printed(trials, treatments, d, r, name)
+    with_numbers = set(trials.outcomes["trial"])
+    printed = _printed(trials, treatments)
+    by_cell = dict(list(records.groupby(["drug", "route", "outcome", "timepoint"])))
+    by_pair = dict(list(treatments.groupby(["drug", "route"])))
+    for pair, name in product(pairs, outcomes):
+        known = len(set(by_pair[pair]["trial"]) - with_numbers)
         for timepoint in times[name]:
-            of_cell = records[
-                (records["drug"] == d)
-                & (records["route"] == r)
-                & (records["outcome"] == name)
-                & (records["timepoint"] == timepoint)
-            ]
-            basis = arms[arms["trial"].isin(of_cell["trial"])]["route_basis"]
+            found = by_cell.get((*pair, name, timepoint))
+            trial_names = set() if found is None else set(found["trial"])
             rows.append(
                 {
-                    "drug": d,
-                    "route": r,
+                    "drug": pair[0],
+                    "route": pair[1],
                     "outcome": name,
                     "timepoint": timepoint,
-                    "trials": int(of_cell["trial"].nunique()),
-                    "participants": _people(trials, of_cell),
-                    "route_basis": _basis(basis),
+                    "trials": len(trial_names),
+                    "participants": 0 if found is None else _people(found),
+                    "route_basis": _basis(by_pair[pair], trial_names),
                     "trials_without_numbers": known,
-                    "abstract_results": printed,
+                    "abstract_results": printed[(*pair, name)],
                 }
             )
     return Answer(
@@ -137,7 +135,7 @@ def _treatment_records(trials: TrialData, comparator: str | None) -> pd.DataFram
     return joined
 
 
-def _people(trials: TrialData, records: pd.DataFrame) -> int:
+def _people(records: pd.DataFrame) -> int:
     """Return the different people in the arms of these records; an arm counts once."""
     arms: dict[tuple[str, str], int] = {}
     for arm, count in (("arm", "n"), ("control_arm", "n_control")):
@@ -151,28 +149,25 @@ def _timepoints(trials: TrialData, outcome: str) -> list[str]:
     return sorted(map(str, found), key=glossary_order) or [""]
 
 
-def _without_numbers(trials: TrialData, arms: pd.DataFrame) -> int:
-    with_numbers = set(trials.outcomes["trial"])
-    return len(set(arms["trial"]) - with_numbers)
-
-
-def _printed(
-    trials: TrialData, treatments: pd.DataFrame, drug: str, route: str, outcome: str
-) -> int:
-    """Return the number of abstract or registry results on one outcome of one drug and route."""
-    of_pair = treatments[(treatments["drug"] == drug) & (treatments["route"] == route)]
-    arms = set(zip(of_pair["trial"], of_pair["arm"], strict=True))
-    printed = trials.abstract_outcomes
-    results = printed[printed["outcome"] == outcome]
-    return sum(
-        pair in arms for pair in zip(results["trial"], results["treatment_arm"], strict=True)
+def _printed(trials: TrialData, arms: pd.DataFrame) -> Counter[tuple[str, str, str]]:
+    """Count abstract or registry results by drug, route and outcome."""
+    columns = (arms[name] for name in ("trial", "arm", "drug", "route"))
+    of_arm = {(trial, arm): (drug, route) for trial, arm, drug, route in zip(*columns, strict=True)}
+    results = trials.abstract_outcomes
+    columns = (results[name] for name in ("trial", "treatment_arm", "outcome"))
+    return Counter(
+        (*of_arm[trial, arm], outcome)
+        for trial, arm, outcome in zip(*columns, strict=True)
+        if (trial, arm) in of_arm
     )
 
 
-def _basis(values: pd.Series[str]) -> str:
-    if values.empty:
+def _basis(arms: pd.DataFrame, trial_names: set[str]) -> str:
+    if not trial_names:
         return ""
-    return "inferred" if (values == "inferred").any() else "confirmed"
+    pairs = zip(arms["trial"], arms["route_basis"], strict=True)
+    inferred = any(basis == "inferred" for trial, basis in pairs if trial in trial_names)
+    return "inferred" if inferred else "confirmed"
 
 
 def _holes(

@@ -83,6 +83,8 @@ class Draws:
     cells: tuple[Cell, ...]
     attrs: Mapping[str, Any]
     spec: Mapping[str, Any] = field(default_factory=dict)
+    #: Arrays that were read before; reading one again gives the same.
+    _read: dict[tuple[str, str], Floats] = field(default_factory=dict, repr=False)
 
     @property
     def model(self) -> str:
@@ -199,13 +201,17 @@ class Draws:
             )
 
     def _draws(self, group: str, variable: str) -> Floats:
+        if (group, variable) in self._read:
+            return self._read[group, variable]
         self._require(group, variable)
-        values = np.asarray(self.source.array(group, variable), dtype=np.float64)
+        values = np.array(self.source.array(group, variable), dtype=np.float64)
         if values.ndim < 2 or not np.isfinite(values).all():
             raise QueryError(
                 f"model {self.model}: {group} draws of {variable!r} are not all numbers; fit the "
                 "model again"
             )
+        values.setflags(write=False)
+        self._read[group, variable] = values
         return values
 
 

@@ -161,16 +161,19 @@ def _words(name: str, given: Selector) -> tuple[str, ...] | None:
 
 
 def _check_word(draws: Draws, name: str, word: str) -> None:
-    present = dict.fromkeys(getattr(cell, name) for cell in draws.cells)
+    present = dict.fromkeys(getattr(cell, name) for cell in draws.cells if getattr(cell, name))
     known = [*present, *(w for w in _GLOSSARY[name] if w not in present)]
-    known = [w for w in known if w]
-    if word in known:
+    if word in known and present:
         return
     close = get_close_matches(word.lower(), known, n=1)
     hint = f". Did you mean {close[0]!r}?" if close else ""
-    with_evidence = [w for w in present if w]
-    allowed = f"allowed are {_list(with_evidence)}" if with_evidence else f"it has no {name}s"
-    raise QueryError(f"{name}: found {word!r}; in model {draws.model} {allowed}{hint}")
+    if not present:
+        raise QueryError(
+            f"{name}: found {word!r}; model {draws.model} has no {name}s, leave the selector out"
+        )
+    raise QueryError(
+        f"{name}: found {word!r}; in model {draws.model} allowed are {_list(present)}{hint}"
+    )
 
 
 def _no_evidence(

@@ -16,7 +16,7 @@ from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
 from bayes_nmda.query.effects import INTERVAL, behind, named
 from bayes_nmda.query.mcse import ess, mcse_mean, mcse_quantile
 from bayes_nmda.query.selection import Selector, choose_cells
-from bayes_nmda.query.words import evidence, favours, number, reliability, remarks
+from bayes_nmda.query.words import evidence, favours, interval, number, reliability, remarks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,7 +114,7 @@ def _spread(
 def _spread_sentence(draws: Draws, row: dict[str, Any]) -> str:
     error = max(row["mcse_median"], row["mcse_upper"])
     middle, low, high = (number(row[name], error) for name in ("median", "lower", "upper"))
-    before = " to ".join(number(row[name], 1.0) for name in ("prior_lower", "prior_upper"))
+    before = interval(row["prior_lower"], row["prior_upper"])
     parts = [row[name] for name in ("drug", "route", "timepoint") if row[name]]
     where = f" ({'/'.join(parts)})" if parts else ""
     return (
@@ -148,7 +148,8 @@ def shrinkage(
         ``cell_effect``, and ``shrinkage``: the posterior mean of v / (v + variance between
         trials), v the trial's sampling variance. 0 leaves a trial's result as it is, 1 replaces
         it by its cell's. The correlation between rows of one trial, which theta takes into
-        account, is left out of that share.
+        account, is left out of that share; where trial effects follow Student's t, tau is its
+        scale, and the share is that of a trial that is no outlier.
 
     Raises
     ------
@@ -209,11 +210,11 @@ def _share(draws: Draws, cell: Cell, sei: float) -> float:
 
 
 def _shrinkage_sentence(draws: Draws, cell: Cell, row: dict[str, Any]) -> str:
-    own, error = number(row["yi"], 1.0), max(row["mcse"], 1.0)
+    coarse = row["sei"] / 10
     return (
-        f"{row['contrast']}: the trial found {own} {draws.unit} (95 % confidence interval "
-        f"{number(row['yi_lower'], 1.0)} to {number(row['yi_upper'], 1.0)}); in the light of the "
-        f"other trials {number(row['estimate'], error)} (95 % credible interval "
-        f"{number(row['lower'], error)} to {number(row['upper'], error)}); "
+        f"{row['contrast']}: the trial found {number(row['yi'], coarse)} {draws.unit} (95 % "
+        f"confidence interval {interval(row['yi_lower'], row['yi_upper'])}); in the light of the "
+        f"other trials {number(row['estimate'], max(row['mcse'], coarse))} (95 % credible interval "
+        f"{interval(row['lower'], row['upper'])}); "
         f"{favours(draws)}; {row['participants']} participants{remarks(draws, cell)}."
     )

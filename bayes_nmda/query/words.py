@@ -17,6 +17,8 @@ from bayes_nmda.terms import OUTCOMES
 _PERCENT_STEPS: Final = (1, 5, 10)
 #: More digits than these are never printed in a sentence, however small the error.
 _SIGNIFICANT: Final = 3
+#: Steps into which an interval is cut where rounding it is a matter of reading, not of error.
+_INTERVAL_STEPS: Final = 50
 #: Used where a sentence needs a shorter word than the glossary's.
 _SHORT: Final = {"pain_intensity": "pain"}
 _COMPARATORS: Final = {"placebo": "placebo", "active": "another medicine"}
@@ -45,6 +47,12 @@ def number(value: float, mcse: float) -> str:
     if float(text) == 0:
         text = text.removeprefix("-")
     return text.replace("-", _MINUS)
+
+
+def interval(low: float, high: float) -> str:
+    """Return ``"2 to 37"``, rounded to about a fiftieth of its width."""
+    error = (high - low) / _INTERVAL_STEPS
+    return f"{number(low, error)} to {number(high, error)}"
 
 
 def outcome(draws: Draws) -> str:
@@ -114,7 +122,7 @@ def estimate_sentence(draws: Draws, cell: Cell, row: Mapping[str, Any]) -> str:
     """Return the sentence of one estimate with its interval."""
     error = max(row["mcse"], row["mcse_lower"], row["mcse_upper"])
     low, high = (number(row[name], error) for name in ("lower", "upper"))
-    before = " to ".join(number(row[name], 1.0) for name in ("prior_lower", "prior_upper"))
+    before = interval(row["prior_lower"], row["prior_upper"])
     kind = "prediction" if row["target"] == "new_trial" else "credible"
     start = place(row["target"])
     return (

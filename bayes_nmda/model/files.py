@@ -1,0 +1,171 @@
+"""Model files: found by name, merged with what they extend, checked against the schema.
+
+A file may extend another and then gives only what differs; a prior is replaced whole, every other
+table key by key. A prior that the file inherits but its kind of pooling has no use for is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bayes_nmda import paths
+from bayes_nmda.errors import SpecError
+
+SUFFIX = ".toml"
+#: The priors that each kind of pooling uses.
+PRIORS_OF: dict[str, tuple[str, ...]] = {
+    "partial": ("overall", "tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint"),
+    "none": ("overall", "tau"),
+    "complete": ("overall", "tau", "sd_trial_timepoint"),
+}
+#: Those of them that only an outcome with timepoints has.
+OF_TIMEPOINTS = frozenset({"sd_timepoint", "sd_trial_timepoint"})
+#: The priors that each likelihood adds.
+PRIORS_OF_FAMILY: dict[str, tuple[str, ...]] = {
+    "normal": (),
+    "binomial": ("baseline",),
+    "beta_binomial": ("baseline", "overdispersion"),
+}
+
+
+def model_names() -> list[str]:
+    """Return the names of all model files in ``models/``, sorted."""
+    return sorted(path.stem for path in paths.models().glob(f"*{SUFFIX}"))
+
+
+def locate(name: str | Path, folder: Path) -> Path:
+    """Return the model file of a name or path, looked up in the folder, then in ``models/``.
+
+    Raises
+    ------
+    SpecError
+        If there is none.
+    """
+    given = Path(name)
+    if given.suffix == SUFFIX and given.is_file():
+        return given
+    stem = str(name).removesuffix(SUFFIX)
+    for candidate in (folder / f"{stem}{SUFFIX}", paths.models() / f"{stem}{SUFFIX}"):
+        if candidate.is_file():
+            return candidate
+    raise SpecError(
+        f"found the model {str(name)!r}; allowed are {', '.join(model_names())}, or the path of a "
+        "TOML file"
+    )
+
+
+def resolve(
+    path: Path, seen: tuple[Path, ...]
+) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """Return the merged tables of a file and of all it extends, and those files' digests.
+
+    Raises
+    ------
+    SpecError
+        If a file is missing, is not TOML, or extends itself.
+    """
+    if path.resolve() in seen:
+        chain = " → ".join(p.stem for p in (*seen, path))
+        raise SpecError(f"{path.name}: extends: found a circle, {chain}; allowed is a chain")
+    content = path.read_bytes()
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path.name}: this is not a TOML file in UTF-8: {error}") from error
+    digest = ((path.name, hashlib.sha256(content).hexdigest()),)
+    parent = table.get("extends")
+    if parent is None:
+        return table, digest
+    if not isinstance(parent, str):
+        raise SpecError(f"{path.name}: extends: found {parent!r}; allowed is the name of a model")
+    base, files = resolve(locate(parent, path.parent), (*seen, path.resolve()))
+    return _merge(base, table), files + digest
+
+
+def _merge(base: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {**base}
+    for key, value in child.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            merged[key] = {**base[key], **value}
+        else:
+            merged[key] = value
+    inherited = _table(base, "priors").keys() - _table(child, "priors").keys()
+    if unused := inherited - set(priors_needed(merged) or inherited):
+        merged["priors"] = {k: v for k, v in _table(merged, "priors").items() if k not in unused}
+    return merged
+
+
+def priors_needed(tables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the priors that structure and likelihood of a model file take.
+
+    Empty where either is unknown, which the schema check names.
+    """
+    structure = _table(tables, "structure")
+    pooled = PRIORS_OF.get(str(structure.get("pooling")))
+    added = PRIORS_OF_FAMILY.get(str(_table(tables, "likelihood").get("family", "normal")))
+    if pooled is None or added is None:
+        return ()
+    if structure.get("timepoints") is False:
+        pooled = tuple(name for name in pooled if name not in OF_TIMEPOINTS)
+    return pooled + added
+
+
+def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a table; empty where something else stands there, which the schema check names."""
+    found = tables.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+@cache
+def _schema(path: Path) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
+    """Raise `SpecError` with every fault of a merged model file: key path, found, allowed."""
+    import jsonschema
+
+    plain = jsonschema.Draft202012Validator
+    # JSON takes 4.0 for an integer, a sampler does not
+    integer = plain.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # stubs leave it untyped
+        plain, type_checker=integer
+    )
+    validator = strict(_schema(paths.models() / "schema.json"))
+    faults = sorted(validator.iter_errors(resolved), key=lambda fault: list(map(str, fault.path)))
+    lines = []
+    for fault in faults:
+        where = ".".join(str(part) for part in fault.absolute_path) or "(top level)"
+        if fault.validator == "additionalProperties":
+            allowed = f"allowed here are {', '.join(fault.schema['properties'])}"
+        elif fault.validator_value is False:
+            allowed = "it has no place beside the other choices of this file"
+        elif fault.validator == "enum":
+            allowed = f"allowed are {', '.join(map(repr, fault.validator_value))}"
+        else:
+            allowed = f"the rule is {fault.validator}: {fault.validator_value}"
+        lines.append(f"  {where}: {fault.message}; {allowed}")
+    lines += [
+        f"  {where}: found {value}; allowed is a finite number"
+        for where, value in _numbers(resolved, "")
+        if not math.isfinite(value)
+    ]
+    if lines:
+        raise SpecError(f"{path.name} breaks models/schema.json:\n" + "\n".join(lines))
+
+
+def _numbers(value: object, where: str) -> Iterator[tuple[str, float]]:
+    """Return every number of a model file with its key path; a comparison lets NaN pass."""
+    if isinstance(value, float):
+        yield where, value
+    items = value.items() if isinstance(value, Mapping) else ()
+    for key, part in items if not isinstance(value, list) else enumerate(value):
+        yield from _numbers(part, f"{where}.{key}".lstrip("."))

@@ -1,0 +1,127 @@
+"""The tables of a model file as values: selection, structure, thresholds, sampling, gates.
+
+They hold what the file says, checked against ``models/schema.json``; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Which rows are analysed."""
+
+    outcome: str
+    comparator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Familiar:
+    """An instrument in whose units a standardised difference is also told.
+
+    Attributes
+    ----------
+    sd
+        Standard deviation between patients on that instrument: one standardised unit.
+    better
+        Which values of the instrument are better: ``"lower"`` or ``"higher"``.
+    """
+
+    instrument: str
+    unit: str
+    sd: float
+    better: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Covariance:
+    """What is assumed about errors that are shared."""
+
+    timepoint_correlation: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """How effects hang together."""
+
+    pooling: str
+    trial_effects: str
+    multi_arm_correlation: float
+    source: str
+    degrees_of_freedom: float | None = None
+    timepoints: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How the observed scatters around the true: differences are normal, events are counted."""
+
+    family: str = "normal"
+    source: str = "Mean differences are close to normal; their standard errors are taken as known."
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Effects that a reader is told the probability of, in the direction of the question.
+
+    Attributes
+    ----------
+    benefit
+        Differences, positive, in the unit of the effect.
+    odds_ratio, risk_ratio
+        Ratios of 1 or more.
+    risk_difference
+        Differences of risk, 0 to 1.
+    """
+
+    source: str
+    benefit: tuple[float, ...] = ()
+    odds_ratio: tuple[float, ...] = ()
+    risk_ratio: tuple[float, ...] = ()
+    risk_difference: tuple[float, ...] = ()
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, Any]) -> Thresholds:
+        """Return the thresholds that a table of a model file lists."""
+        listed = {
+            name: tuple(float(value) for value in values)
+            for name, values in table.items()
+            if name != "source"
+        }
+        return cls(source=table["source"], **listed)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the table of a model file that lists these thresholds."""
+        lists = (self.benefit, self.odds_ratio, self.risk_ratio, self.risk_difference)
+        names = ("benefit", "odds_ratio", "risk_ratio", "risk_difference")
+        table: dict[str, Any] = {
+            name: list(values) for name, values in zip(names, lists, strict=True) if values
+        }
+        return table | {"source": self.source}
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How NUTS is run."""
+
+    seed: int
+    chains: int
+    tune: int
+    draws: int
+    target_accept: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What a fit must pass before anything is published from it."""
+
+    r_hat_max: float
+    ess_min: float
+    divergences_max: int
+    e_bfmi_min: float
+    predictive_p_min: float

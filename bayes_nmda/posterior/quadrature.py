@@ -1,0 +1,293 @@
+"""Compiled quadrature rule for the posterior of tau in one random-effects meta-analysis.
+
+Goes in: standardised data, priors. Comes out: panels of Gauss-Legendre nodes that carry the mass
+of the posterior of tau, with mean and variance of mu at each node. Panels are laid from each mode
+outwards, as wide as leaves their highest Legendre coefficients negligible, so a peak of any width
+and a tail of any length are resolved. What lies beyond the panels is added in closed form as an
+*atom*: near zero where the likelihood no longer changes, and far out where the posterior is a
+power of tau.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayes_nmda.posterior.compiled import compiled
+from bayes_nmda.posterior.likelihood import MU_KIND, NORMAL, SCALE, STUDENT_T, conditional
+from bayes_nmda.posterior.modes import find_modes
+from bayes_nmda.posterior.panels import (
+    END,
+    LINEAR,
+    MASS,
+    MU_SHIFT,
+    MU_VARIANCE,
+    ORDER,
+    PANEL_MASS,
+    REF_MEAN,
+    REF_TAU,
+    REF_X,
+    START,
+    TAU,
+    TAU_SHIFT,
+    TAU_START,
+    fill_panel,
+    is_flat,
+    log_change_at,
+    reference_at,
+    tau_at,
+)
+from bayes_nmda.posterior.prior_densities import (
+    FIXED,
+    KIND,
+    LOG_STUDENT_T,
+    UPPER,
+    Array,
+    finite_at_zero,
+    mass_above,
+    mass_below,
+    tail_exponent,
+)
+
+ATOM_BELOW, ATOM_ABOVE = 2.0, 3.0
+_WIDEST = 2.0  # conditional means and SDs vary on a scale of 1 on the axis
+_WIDEST_TAIL = 8.0  # in tails that only moments see
+_RESOLVED = 1e-9
+_NEGLIGIBLE = 1e-13
+_NEGLIGIBLE_MOMENT = 1e-11
+_REACH = 345.0
+_HALVINGS = 45
+_MOST_PANELS = 5000
+
+
+@compiled
+def posterior_exponent(k: int, mu_prior: Array, tau_prior: Array) -> float:
+    """Return q where the posterior density of tau falls as tau^(-q-1); proper needs q > 0.
+
+    The likelihood falls as tau^-k, as tau^(1-k) under a flat mu. A log-t prior has q = k or k - 1
+    and is proper, and has its q-th moment, at equality.
+    """
+    return float(tail_exponent(tau_prior) + k - (1.0 if is_flat(mu_prior) else 0.0))
+
+
+@compiled
+def moment_exists(order: float, k: int, mu_prior: Array, tau_prior: Array) -> bool:
+    """Tell whether the posterior mean of tau^order is finite."""
+    q = posterior_exponent(k, mu_prior, tau_prior)
+    return order < q or (int(tau_prior[KIND]) == LOG_STUDENT_T and order <= q)
+
+
+@compiled
+def stretches(effects: Array, variances: Array, mu_prior: Array) -> tuple[float, float]:
+    """Return below which tau a density is smooth in tau itself, and below which it is constant."""
+    kind = int(mu_prior[MU_KIND])
+    if kind < NORMAL:
+        return 0.0, 0.0
+    mean, precision, _ = conditional(0.0, effects, variances, mu_prior)
+    if kind == STUDENT_T:
+        precision += 4.0 / (mu_prior[SCALE] * mu_prior[SCALE])
+    slope = 0.0
+    for i in range(effects.size):
+        w = 1.0 / variances[i]
+        slope += w + (w * (effects[i] - mean)) ** 2
+    smooth = 1.0 / math.sqrt(precision)
+    return 1.5 * smooth, 1e-6 * min(smooth, 1.0 / math.sqrt(slope))
+
+
+@compiled
+def add_atom(block: Array, kind: float, tau: float, mass: float, source: Array) -> None:
+    """Write an atom at ``tau`` with the conditional moments of the node ``source``."""
+    block[:, :] = 0.0
+    block[0, LINEAR], block[0, PANEL_MASS] = kind, mass
+    block[0, START], block[0, END] = tau, tau
+    block[0, TAU_START] = 0.0 if kind == ATOM_BELOW else tau
+    for j in range(1, ORDER + 1):
+        block[j, TAU] = tau
+        block[j, TAU_SHIFT] = source[TAU_SHIFT] + (tau - source[TAU])
+        block[j, MU_SHIFT], block[j, MU_VARIANCE] = source[MU_SHIFT], source[MU_VARIANCE]
+    block[1, MASS] = mass
+
+
+@compiled
+def better_width(rest: float, total: float, most: float) -> float:
+    """Return by what to multiply a panel's width: its last coefficients go as width^ORDER."""
+    if not rest > 0.0:
+        return most if rest == 0.0 else 0.5
+    factor = 0.9 * math.pow(_RESOLVED * total / rest, 1.0 / ORDER)
+    return min(max(factor, 0.25), most)
+
+
+@compiled
+def march(
+    blocks: Array, count: int, start: float, stop: float, leftwards: bool, width: float,
+    totals: Array, ref: Array, effects: Array, residuals: Array, variances: Array,
+    weights: Array, mu_prior: Array, tau_prior: Array,
+) -> tuple[Array, int]:  # fmt: skip
+    """Lay panels from ``start`` until ``stop``, or until nothing is left where that is infinite."""
+    upper = tau_prior[UPPER]
+    k = effects.size
+    smooth, constant = stretches(effects, variances, mu_prior)
+    first = moment_exists(1.0, k, mu_prior, tau_prior)
+    second = moment_exists(2.0, k, mu_prior, tau_prior)
+    sign = -1.0 if leftwards else 1.0
+    place = start
+    halvings = 0
+    at_edge = log_change_at(place, ref, residuals, variances, weights, mu_prior, tau_prior)
+    while True:
+        if count + 2 >= blocks.shape[0]:
+            larger = np.empty((2 * blocks.shape[0], ORDER + 1, 5))
+            larger[:count] = blocks[:count]
+            blocks = larger
+        block = blocks[count]
+        tau = tau_at(ref[REF_X] + place, upper)
+        if stop == -math.inf and finite_at_zero(tau_prior) and tau <= smooth:
+            rest = fill_panel(
+                block, True, 0.0, tau, True, at_edge, ref, residuals, variances, weights,
+                mu_prior, tau_prior,
+            )  # fmt: skip
+            if rest <= _RESOLVED * totals[0]:
+                totals[0] += block[0, PANEL_MASS]
+                return blocks, count + 1
+        if stop == math.inf and tau >= 0.5 * upper:
+            rest = fill_panel(
+                block, True, tau, upper, False, at_edge, ref, residuals, variances, weights,
+                mu_prior, tau_prior,
+            )  # fmt: skip
+            if rest <= _RESOLVED * totals[0]:
+                totals[0] += block[0, PANEL_MASS]
+                return blocks, count + 1
+        end = place + sign * width
+        last = sign * (stop - end) <= 0.0
+        if last:
+            end = stop
+        rest = fill_panel(
+            block, False, min(place, end), max(place, end), leftwards, at_edge, ref, residuals,
+            variances, weights, mu_prior, tau_prior,
+        )  # fmt: skip
+        if not rest <= _RESOLVED * totals[0] and halvings < _HALVINGS:
+            width *= better_width(rest, totals[0], 0.9)
+            halvings += 1
+            continue
+        if halvings == _HALVINGS:
+            width *= 4.0
+        halvings = 0
+        mass = block[0, PANEL_MASS]
+        moment_1 = 0.0
+        moment_2 = 0.0
+        for j in range(1, ORDER + 1):
+            moment_1 += block[j, MASS] * block[j, TAU]
+            moment_2 += block[j, MASS] * block[j, TAU] ** 2
+        totals[0] += mass
+        totals[1] += moment_1
+        totals[2] += moment_2
+        count += 1
+        place = end
+        at_edge = log_change_at(place, ref, residuals, variances, weights, mu_prior, tau_prior)
+        if last or count > _MOST_PANELS:
+            return blocks, count
+        near, far = (ORDER, 1) if leftwards else (1, ORDER)
+        falls = block[far, MASS] <= block[near, MASS]
+        done = falls and mass <= _NEGLIGIBLE * totals[0]
+        thin = done
+        if done and not leftwards:
+            ratio = block[far, TAU] / block[near, TAU]
+            fall = block[far, MASS] * ratio
+            if first:
+                done = moment_1 <= _NEGLIGIBLE_MOMENT * totals[1] and fall <= block[near, MASS]
+            if done and second:
+                done = moment_2 <= _NEGLIGIBLE_MOMENT * totals[2]
+                done = done and fall * ratio <= block[near, MASS]
+        if done:
+            return blocks, count
+        x = ref[REF_X] + place
+        if leftwards:
+            edge = tau_at(x, upper)
+            if (edge <= constant and not finite_at_zero(tau_prior)) or x < -_REACH:
+                share = mass_below(tau_prior, edge)
+                if share > 0.0:
+                    # Below the edge posterior and prior are proportional.
+                    here = mass_below(
+                        tau_prior, tau_at(x + abs(block[0, END] - block[0, START]), upper)
+                    )
+                    atom = mass * share / max(here - share, 1e-300)
+                    add_atom(blocks[count], ATOM_BELOW, edge, atom, block[1])
+                    totals[0] += atom
+                    count += 1
+                return blocks, count
+        elif x > _REACH:
+            edge = tau_at(x, upper)
+            q = posterior_exponent(k, mu_prior, tau_prior)
+            if upper == math.inf and q < math.inf:
+                if int(tau_prior[KIND]) == LOG_STUDENT_T:
+                    # Here posterior * tau^q and prior are proportional.
+                    share = mass_above(tau_prior, edge)
+                    here = mass_above(tau_prior, tau_at(ref[REF_X] + block[0, START], upper))
+                    powered = 0.0
+                    for j in range(1, ORDER + 1):
+                        powered += block[j, MASS] * (block[j, TAU] / edge) ** q
+                    atom = powered * share / max(here - share, 1e-300)
+                else:
+                    atom = mass / max(math.expm1(q * (block[0, END] - block[0, START])), 1e-300)
+                add_atom(blocks[count], ATOM_ABOVE, edge, atom, block[ORDER])
+                totals[0] += atom
+                count += 1
+            return blocks, count
+        width *= better_width(rest, totals[0], 2.0)
+        width = min(width, _WIDEST_TAIL if thin else _WIDEST)
+
+
+@compiled
+def tau_rule(
+    effects: Array, variances: Array, mu_prior: Array, tau_prior: Array
+) -> tuple[Array, Array]:
+    """Return panels in the order of tau, shape (panels, ORDER + 1, 5), and the reference point.
+
+    The first row of a panel is its head, the others its nodes; masses are relative to
+    exp(ref[REF_LOG]).
+    """
+    if int(tau_prior[KIND]) == FIXED:
+        return fixed_tau(effects, variances, mu_prior, tau_prior)
+    places, heights, widths, valleys = find_modes(effects, variances, mu_prior, tau_prior)
+    best = int(np.argmax(heights))
+    ref = reference_at(places[best], effects, variances, mu_prior, tau_prior)
+    residuals = effects - ref[REF_MEAN]
+    weights = 1.0 / (variances + ref[REF_TAU] ** 2)
+    blocks: Array = np.empty((24, ORDER + 1, 5))
+    count = 0
+    totals = np.zeros(3)
+    totals[0] = 0.25 * widths[best]
+    guess = totals[0]
+    # The best mode first, so that the mass found there is the yardstick of all other panels.
+    for turn in range(places.size):
+        i = best if turn == 0 else (turn - 1 if turn <= best else turn)
+        offset = places[i] - ref[REF_X]
+        left = valleys[i - 1] - ref[REF_X] if i > 0 else -math.inf
+        right = valleys[i] - ref[REF_X] if i < places.size - 1 else math.inf
+        width = min(0.7 * widths[i], _WIDEST)
+        blocks, count = march(
+            blocks, count, offset, right, False, width, totals, ref, effects, residuals,
+            variances, weights, mu_prior, tau_prior,
+        )  # fmt: skip
+        totals[0] -= guess
+        guess = 0.0
+        blocks, count = march(
+            blocks, count, offset, left, True, width, totals, ref, effects, residuals,
+            variances, weights, mu_prior, tau_prior,
+        )  # fmt: skip
+    order = np.argsort(blocks[:count, 0, TAU_START])
+    return blocks[:count][order], ref
+
+
+@compiled
+def fixed_tau(
+    effects: Array, variances: Array, mu_prior: Array, tau_prior: Array
+) -> tuple[Array, Array]:
+    """Return the rule of a known tau: one atom that holds all the mass."""
+    tau = tau_prior[1]
+    mean, precision, value = conditional(tau, effects, variances, mu_prior)
+    ref = np.array([tau, 0.0, mean, precision, value, 0.0])
+    blocks = np.zeros((1, ORDER + 1, 5))
+    source = np.array([tau, 0.0, 1.0, 0.0, 1.0 / precision])
+    add_atom(blocks[0], ATOM_ABOVE, tau, 1.0, source)
+    return blocks, ref

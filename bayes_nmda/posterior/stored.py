@@ -1,0 +1,173 @@
+"""The file format of a posterior: netCDF-4, packed in memory, written whole or not at all.
+
+Draws are kept as 32-bit floats to one part in 2,048 of their interquartile range, element by
+element, which is far below Monte Carlo error and needs no assumption about tails. `Stored` reads
+single arrays without xarray or pandas, so that a question costs no import of either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_nmda.errors import StoreError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_STEPS = 2**11
+_DRAWN = ("posterior", "prior", "posterior_predictive", "prior_predictive")
+
+
+def content(tree: xr.DataTree) -> bytes:
+    """Return a tree as the bytes of a netCDF file; equal trees give equal bytes."""
+    packed = {"zlib": True, "complevel": 6, "shuffle": True}
+    encoding = {
+        group.path: {
+            name: packed for name, values in group.data_vars.items() if values.dtype.kind in "fiu"
+        }
+        for group in tree.subtree
+    }
+    # In memory: HDF5 brings the process down when the disk that it writes to is full.
+    return bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding))
+
+
+def put(path: Path, packed: bytes) -> None:
+    """Write a file, complete or not at all.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written, for example because the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(packed)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StoreError(
+            f"{path.name}: it could not be written to {path.parent.name}/: "
+            f"{error.strerror or error}. What was there before is untouched; make room or mend "
+            "the permissions and run again."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # moved into place, or never begun
+            temporary.unlink()
+
+
+def write(tree: xr.DataTree, path: Path) -> str:
+    """Write a tree as netCDF, complete or not at all, and return the SHA-256 of the file.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written, for example because the disk is full.
+    """
+    packed = content(tree)
+    put(path, packed)
+    return hashlib.sha256(packed).hexdigest()
+
+
+def rounded(tree: xr.DataTree) -> xr.DataTree:
+    """Return the tree with draws in 32 bits, to 1/2,048 of each element's interquartile range."""
+    copy = tree.copy()
+    for group in _DRAWN:
+        if group in copy:
+            dataset = copy[group].to_dataset()
+            copy[group].dataset = dataset.map(_round, keep_attrs=True)
+    return copy
+
+
+def _round(values: xr.DataArray) -> xr.DataArray:
+    # quartiles and not the range: one draw far out in a tail must not make all others coarse
+    low, high = (values.quantile(p, ["chain", "draw"], skipna=False) for p in (0.25, 0.75))
+    spread = (high - low).drop_vars("quantile", errors="ignore")
+    finest = (spread / _STEPS).where(spread > 0)
+    step = 2.0 ** np.floor(np.log2(finest))
+    whole = ((values / step).round() * step).where(finest.notnull(), values)
+    return whole.transpose(*values.dims).astype("float32")
+
+
+def bundle(tree: xr.DataTree) -> xr.DataTree:
+    """Return the part of a stored fit that answers questions; it fits into a wheel.
+
+    Left out are the standard normal deviations, predictive draws, likelihoods and statistics of the
+    sampler; everything the queries read is the same to the last bit.
+    """
+    import xarray as xr
+
+    kept = {}
+    for group in ("posterior", "prior"):
+        dataset = tree[group].to_dataset()
+        drop = [n for n in dataset.data_vars if str(n).startswith("z_") or n == "trial_precision"]
+        drop += ["theta"] if group == "prior" else []
+        dataset = dataset.drop_vars(drop)
+        used = {dim for values in dataset.data_vars.values() for dim in values.dims}
+        unused = [name for name, values in dataset.coords.items() if not set(values.dims) <= used]
+        kept[group] = dataset.drop_vars(unused)
+    for group in ("observed_data", "constant_data"):
+        kept[group] = tree[group].to_dataset()
+    small = xr.DataTree.from_dict(kept)
+    small.attrs = {**tree.attrs, "bundled": "true"}
+    return small
+
+
+class Stored:
+    """A stored posterior, read array by array without xarray or pandas.
+
+    Parameters
+    ----------
+    path
+        File of a stored posterior.
+    """
+
+    __slots__ = ("_file", "attrs")
+
+    def __init__(self, path: Path) -> None:
+        import h5py
+
+        try:
+            self._file = h5py.File(path, "r")
+            self.attrs: dict[str, Any] = {
+                # netCDF keeps a number as an array of one
+                name: value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+                for name, value in self._file.attrs.items()
+                if name[0] != "_"
+            }
+        except OSError as error:
+            raise StoreError(
+                f"{path.name}: this is not a posterior that can be read ({error}). Delete it and "
+                f"run `bayes-nmda fit {path.name.split('.')[0]}`"
+            ) from error
+
+    def has(self, group: str, variable: str) -> bool:
+        """Return whether the group holds the variable."""
+        return group in self._file and variable in self._file[group]
+
+    def array(self, group: str, variable: str) -> np.ndarray[Any, np.dtype[Any]]:
+        """Return a variable as an array."""
+        return np.asarray(self._file[group][variable][...])
+
+    def labels(self, group: str, name: str) -> list[str]:
+        """Return a coordinate or variable of text."""
+        return [str(label) for label in self._file[group][name].asstr()[...]]
+
+
+def read(path: Path) -> Stored:
+    """Return a light reader of a stored posterior.
+
+    Raises
+    ------
+    StoreError
+        If the file is not a netCDF file.
+    """
+    return Stored(path)

@@ -1,0 +1,28 @@
+from bayes_nmda.query.display import html_table, markdown_table, text_table
+
+RECORDS = [
+    {"drug": "ketamine", "timepoint": "", "at_least": 10.0, "probability": 0.38425, "trials": 3},
+    {"drug": "magnesium", "timepoint": "", "at_least": 0.0, "probability": 1.0, "trials": 12},
+]
+
+
+def test_numbers_stand_to_the_right_and_empty_columns_are_left_out():
+    assert text_table(RECORDS).splitlines() == [
+        "drug       at least  probability  trials",
+        "ketamine         10        0.384       3",
+        "magnesium         0        1.000      12",
+    ]
+
+
+def test_a_markdown_table_has_a_line_a_row():
+    assert markdown_table(RECORDS).splitlines()[1] == "| :--- | ---: | ---: | ---: |"
+
+
+def test_html_escapes_captions_and_warnings():
+    html = html_table(RECORDS, caption="a < b", warnings=["c & d"])
+    assert "a &lt; b" in html
+    assert "c &amp; d" in html
+
+
+def test_no_records_are_an_empty_table():
+    assert text_table([]) == ""
