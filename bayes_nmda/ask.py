@@ -49,6 +49,20 @@ Target = Annotated[
     Literal["mean", "new_trial"],
     Parameter(help="The effect averaged over trials like these, or that of one new trial."),
 ]
+Measure = Annotated[
+    str | None,
+    Parameter(
+        help="Scale of the question; by default that of the model, OR for counts. Counts: OR, RR, "
+        "RD, and NNT for effects. Standardised differences: MD, in units of a familiar instrument."
+    ),
+]
+ControlRisk = Annotated[
+    float | None,
+    Parameter(
+        help="For RR, RD and NNT: the risk without the drug, such as 0.3. Default: that of the "
+        "control arms of the trials."
+    ),
+]
 AsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="Print one JSON document instead of text.")
 ]
@@ -66,6 +80,8 @@ def benefit(
     timepoint: Timepoint = None,
     at_least: AtLeast = None,
     target: Target = "mean",
+    measure: Measure = None,
+    control_risk: ControlRisk = None,
     as_json: AsJson = False,
 ) -> None:
     """Print how probably a drug helps by at least so much."""
@@ -76,6 +92,8 @@ def benefit(
         timepoint=timepoint,
         at_least=at_least,
         target=target,
+        measure=measure,
+        control_risk=control_risk,
     )
     print_answer(answer, as_json=as_json)
 
@@ -89,16 +107,11 @@ def harm(
     timepoint: Timepoint = None,
     at_least: AtLeast = None,
     target: Target = "mean",
-    measure: str | None = None,
+    measure: Measure = None,
+    control_risk: ControlRisk = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print how probably a drug makes the outcome worse by at least so much.
-
-    Parameters
-    ----------
-    measure
-        Scale of the question; by default that of the model.
-    """
+    """Print how probably a drug makes the outcome worse by at least so much."""
     answer = query.prob_harm(
         _draws(model),
         drug=drug,
@@ -107,6 +120,7 @@ def harm(
         at_least=at_least,
         target=target,
         measure=measure,
+        control_risk=control_risk,
     )
     print_answer(answer, as_json=as_json)
 
@@ -118,10 +132,19 @@ def effect(
     drug: Drug = None,
     route: Route = None,
     timepoint: Timepoint = None,
+    measure: Measure = None,
+    control_risk: ControlRisk = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the effect, averaged over trials like these."""
-    answer = query.effect(_draws(model), drug=drug, route=route, timepoint=timepoint)
+    answer = query.effect(
+        _draws(model),
+        drug=drug,
+        route=route,
+        timepoint=timepoint,
+        measure=measure,
+        control_risk=control_risk,
+    )
     print_answer(answer, as_json=as_json)
 
 
@@ -132,10 +155,19 @@ def new_trial(
     drug: Drug = None,
     route: Route = None,
     timepoint: Timepoint = None,
+    measure: Measure = None,
+    control_risk: ControlRisk = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the effect that one more trial like these would have."""
-    answer = query.new_trial(_draws(model), drug=drug, route=route, timepoint=timepoint)
+    answer = query.new_trial(
+        _draws(model),
+        drug=drug,
+        route=route,
+        timepoint=timepoint,
+        measure=measure,
+        control_risk=control_risk,
+    )
     print_answer(answer, as_json=as_json)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.answer import Answer, answer_of
 from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
-from bayes_nmda.query.effects import INTERVAL, behind, named
 from bayes_nmda.query.mcse import ess, mcse_mean, mcse_probability, mcse_quantile
+from bayes_nmda.query.rows import INTERVAL, behind, named
 from bayes_nmda.query.selection import (
     VARIABLE,
     Selector,

@@ -7,30 +7,17 @@ a cell, ``target="new_trial"`` what one more trial would show; the second is alw
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bayes_nmda.errors import QueryError
-from bayes_nmda.query.answer import Answer, answer_of
-from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
-from bayes_nmda.query.mcse import ess, mcse_mean, mcse_probability, mcse_quantile
-from bayes_nmda.query.selection import (
-    VARIABLE,
-    Selector,
-    Thresholds,
-    check_target,
-    choose_cells,
-    choose_thresholds,
-)
-from bayes_nmda.query.words import estimate_sentence, favours, probability_sentence
+from bayes_nmda.query.answer import Answer
+from bayes_nmda.query.draws import Posterior, draws_of
+from bayes_nmda.query.rows import estimate, probability
+from bayes_nmda.query.scales import choose_scale, scale_thresholds
+from bayes_nmda.query.selection import Selector, Thresholds, choose_cells
 from bayes_nmda.terms import Target
 
 if TYPE_CHECKING:
     import xarray as xr
-
-#: Equal-tailed 95 % interval.
-INTERVAL = (0.025, 0.975)
 
 
 def prob_benefit(
@@ -41,6 +28,8 @@ def prob_benefit(
     timepoint: Selector = None,
     at_least: Thresholds = None,
     target: Target = "mean",
+    measure: str | None = None,
+    control_risk: float | None = None,
 ) -> Answer:
     """Return the probability that a drug helps by at least so much.
 
@@ -55,6 +44,8 @@ def prob_benefit(
         10 asks for pain lower by 10 points or more. By default the thresholds of the model.
     target
         ``"mean"``, the effect averaged over trials like these, or ``"new_trial"``.
+    measure, control_risk
+        Scale of the question, see `prob_harm`.
 
     Returns
     -------
@@ -73,8 +64,9 @@ def prob_benefit(
     """
     draws = draws_of(tree)
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
-    thresholds = choose_thresholds(draws, at_least, "benefit")
-    return _probability(draws, "prob_benefit", cells, thresholds, target, draws.benefit_sign)
+    scale = choose_scale(draws, measure, control_risk, default="OR")
+    thresholds = scale_thresholds(draws, scale, at_least, "benefit")
+    return probability(draws, "prob_benefit", scale, cells, thresholds, target)
 
 
 def prob_harm(
@@ -86,6 +78,7 @@ def prob_harm(
     at_least: Thresholds = None,
     target: Target = "mean",
     measure: str | None = None,
+    control_risk: float | None = None,
 ) -> Answer:
     """Return the probability that a drug makes the outcome worse by at least so much.
 
@@ -101,12 +94,19 @@ def prob_harm(
     target
         ``"mean"`` or ``"new_trial"``.
     measure
-        Scale of the question; the model's own is the only one that a difference of means has.
+        Scale of the question. A model of counts has ``"OR"`` (the default), ``"RR"`` and ``"RD"``:
+        `at_least` is then a ratio of 1 or more, or a difference of risks, 0.05 for 50 in 1000. A
+        difference of means has its own scale; a standardised one also ``"MD"``, the units of a
+        familiar instrument.
+    control_risk
+        For ``"RR"`` and ``"RD"``: the risk without the drug, 0 to 1. By default that of the control
+        arms of the cell's trials, weighted by their people.
 
     Returns
     -------
     Answer
-        The columns of `prob_benefit`.
+        The columns of `prob_benefit`; off the model's own scale also ``measure`` and
+        ``control_risk``.
 
     Raises
     ------
@@ -117,14 +117,10 @@ def prob_harm(
         If a threshold is negative or not a number.
     """
     draws = draws_of(tree)
-    if measure not in (None, draws.measure):
-        raise QueryError(
-            f"measure: found {measure!r}; model {draws.model} is about a difference on its own "
-            f"scale, allowed is {draws.measure!r} or none"
-        )
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
-    thresholds = choose_thresholds(draws, at_least, "harm")
-    return _probability(draws, "prob_harm", cells, thresholds, target, -draws.benefit_sign)
+    scale = choose_scale(draws, measure, control_risk, default="OR")
+    thresholds = scale_thresholds(draws, scale, at_least, "harm")
+    return probability(draws, "prob_harm", scale, cells, thresholds, target)
 
 
 def effect(
@@ -133,6 +129,8 @@ def effect(
     drug: Selector = None,
     route: Selector = None,
     timepoint: Selector = None,
+    measure: str | None = None,
+    control_risk: float | None = None,
 ) -> Answer:
     """Return the effect averaged over trials like those behind each cell.
 
@@ -142,11 +140,17 @@ def effect(
         A fit, from `fit` or `posterior`.
     drug, route, timepoint
         A word or several; left out means all.
+    measure
+        By default the model's own. A model of counts has also ``"OR"``, ``"RR"``, ``"RD"`` and
+        ``"NNT"``, a standardised difference ``"MD"``, see `prob_harm`.
+    control_risk
+        For ``"RR"``, ``"RD"`` and ``"NNT"``: the risk without the drug, 0 to 1; by default that of
+        the cell's trials.
 
     Returns
     -------
     Answer
-        Columns ``estimate`` (posterior mean), ``sd``, ``median``, ``lower`` and ``upper`` (95 %,
+        Columns ``estimate`` (posterior mean; of ratios and risks the median), ``sd``, ``median``, ``lower`` and ``upper`` (95 %,
         equal tails), ``mcse``, ``prior_lower``, ``prior_upper``, ``trials``, ``participants``,
         ``engine``, on the scale of the model's measure; ``.direction`` says which sign favours
         the drug.
@@ -158,7 +162,8 @@ def effect(
     """
     draws = draws_of(tree)
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
-    return _estimate(draws, "effect", cells, "mean")
+    scale = choose_scale(draws, measure, control_risk)
+    return estimate(draws, "effect", scale, cells, "mean")
 
 
 def new_trial(
@@ -167,6 +172,8 @@ def new_trial(
     drug: Selector = None,
     route: Selector = None,
     timepoint: Selector = None,
+    measure: str | None = None,
+    control_risk: float | None = None,
 ) -> Answer:
     """Return the effect that one more trial like those behind each cell would have.
 
@@ -176,6 +183,8 @@ def new_trial(
         A fit, from `fit` or `posterior`.
     drug, route, timepoint
         A word or several; left out means all.
+    measure, control_risk
+        As for `effect`.
 
     Returns
     -------
@@ -190,99 +199,5 @@ def new_trial(
     """
     draws = draws_of(tree)
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
-    return _estimate(draws, "new_trial", cells, "new_trial")
-
-
-def named(cell: Cell) -> dict[str, Any]:
-    """Return the columns that name a cell."""
-    return {"drug": cell.drug, "route": cell.route, "timepoint": cell.timepoint}
-
-
-def behind(draws: Draws, cell: Cell) -> dict[str, Any]:
-    """Return the columns that say what stands behind a number."""
-    return {
-        "trials": cell.trials,
-        "participants": cell.participants,
-        "engine": draws.engine,
-    }
-
-
-def _pooled_prior(prior: Floats, at_least: float, sign: float) -> tuple[float, float]:
-    """Return the prior's probability over all cells, and its Monte Carlo error."""
-    per_draw = (sign * prior.reshape(len(prior), -1) >= at_least).mean(axis=1)
-    return float(per_draw.mean()), float(per_draw.std(ddof=1) / np.sqrt(len(per_draw)))
-
-
-def _probability(
-    draws: Draws,
-    query: str,
-    cells: tuple[Cell, ...],
-    thresholds: tuple[float, ...],
-    target: str,
-    sign: float,
-) -> Answer:
-    variable = VARIABLE[check_target(target)]
-    prior = draws.prior(variable)
-    verb = "lowers" if sign < 0 else "raises"
-    records: list[dict[str, Any]] = []
-    sentences = []
-    before = {x: _pooled_prior(prior, x, sign) for x in thresholds}
-    for cell in cells:
-        values = draws.of_cell(variable, cell)
-        for at_least in thresholds:
-            reached = sign * values >= at_least
-            constant = bool(reached.all() or not reached.any())
-            prior_probability, prior_mcse = before[at_least]
-            record = {
-                **named(cell),
-                "at_least": at_least,
-                "target": target,
-                "probability": float(reached.mean()),
-                "mcse": mcse_probability(reached, values),
-                "prior_probability": prior_probability,
-                **behind(draws, cell),
-                "ess": ess(reached),
-                "prior_mcse": prior_mcse,
-                "flags": ";".join([*cell.flags, *(["mcse_is_bound"] if constant else [])]),
-            }
-            sentences.append(probability_sentence(draws, cell, record, verb))
-            records.append(record)
-    return answer_of(
-        draws,
-        query,
-        records,
-        sentences,
-        value="probability",
-        direction=f"{favours(draws)}; at_least counts in the direction of "
-        f"{'benefit' if sign == draws.benefit_sign else 'harm'}, in {draws.unit}",
-    )
-
-
-def _estimate(draws: Draws, query: str, cells: tuple[Cell, ...], target: str) -> Answer:
-    variable = VARIABLE[check_target(target)]
-    prior_lower, prior_upper = (float(q) for q in np.quantile(draws.prior(variable), INTERVAL))
-    records: list[dict[str, Any]] = []
-    sentences = []
-    for cell in cells:
-        values = draws.of_cell(variable, cell)
-        low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
-        record = {
-            **named(cell),
-            "target": target,
-            "estimate": float(values.mean()),
-            "sd": float(values.std(ddof=1)),
-            "median": float(median),
-            "lower": float(low),
-            "upper": float(high),
-            "mcse": mcse_mean(values),
-            "prior_lower": prior_lower,
-            "prior_upper": prior_upper,
-            **behind(draws, cell),
-            "ess": ess(values),
-            "mcse_lower": mcse_quantile(values, INTERVAL[0]),
-            "mcse_upper": mcse_quantile(values, INTERVAL[1]),
-            "flags": ";".join(cell.flags),
-        }
-        sentences.append(estimate_sentence(draws, cell, record))
-        records.append(record)
-    return answer_of(draws, query, records, sentences, value="estimate", direction=favours(draws))
+    scale = choose_scale(draws, measure, control_risk)
+    return estimate(draws, "new_trial", scale, cells, "new_trial")

@@ -13,8 +13,8 @@ import numpy as np
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
 from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
-from bayes_nmda.query.effects import INTERVAL, behind, named
 from bayes_nmda.query.mcse import ess, mcse_mean, mcse_quantile
+from bayes_nmda.query.rows import INTERVAL, behind, named
 from bayes_nmda.query.selection import Selector, choose_cells
 from bayes_nmda.query.words import evidence, favours, interval, number, reliability, remarks
 
@@ -197,12 +197,14 @@ def shrinkage(
         records.append(record)
         sentences.append(_shrinkage_sentence(draws, cell, record))
     return answer_of(
-        draws, "shrinkage", records, sentences, value="shrinkage", direction=favours(draws)
+        draws, "shrinkage", records, sentences, value="shrinkage", direction=favours(draws.benefit_sign)
     )
 
 
 def _share(draws: Draws, cell: Cell, sei: float) -> float:
     """Return the share of a contrast's estimate that comes from its cell."""
+    if not np.isfinite(sei):
+        return 1.0  # a trial that gives no ratio is moved all the way
     between = draws.of_cell("tau", cell) ** 2
     if draws.has("sd_trial_timepoint"):
         between = between + draws.posterior("sd_trial_timepoint") ** 2
@@ -210,11 +212,17 @@ def _share(draws: Draws, cell: Cell, sei: float) -> float:
 
 
 def _shrinkage_sentence(draws: Draws, cell: Cell, row: dict[str, Any]) -> str:
-    coarse = row["sei"] / 10
+    alone = "the trial alone gives no ratio (both arms without events, or with events only)"
+    coarse = row["mcse"]
+    if np.isfinite(row["yi"]):
+        coarse = row["sei"] / 10
+        alone = (
+            f"the trial found {number(row['yi'], coarse)} {draws.unit} (95 % confidence interval "
+            f"{interval(row['yi_lower'], row['yi_upper'])})"
+        )
     return (
-        f"{row['contrast']}: the trial found {number(row['yi'], coarse)} {draws.unit} (95 % "
-        f"confidence interval {interval(row['yi_lower'], row['yi_upper'])}); in the light of the "
+        f"{row['contrast']}: {alone}; in the light of the "
         f"other trials {number(row['estimate'], max(row['mcse'], coarse))} (95 % credible interval "
         f"{interval(row['lower'], row['upper'])}); "
-        f"{favours(draws)}; {row['participants']} participants{remarks(draws, cell)}."
+        f"{favours(draws.benefit_sign)}; {row['participants']} participants{remarks(draws, cell)}."
     )

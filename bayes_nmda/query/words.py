@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.query.draws import Cell, Draws
 from bayes_nmda.terms import OUTCOMES
+
+if TYPE_CHECKING:
+    from bayes_nmda.query.scales import Scale
 
 #: Steps in which a probability is printed, in per cent.
 _PERCENT_STEPS: Final = (1, 5, 10)
@@ -107,32 +110,86 @@ def reliability(draws: Draws) -> str:
     return ". NOT RELIABLE: a diagnostic gate of this fit failed" if draws.warnings else ""
 
 
-def probability_sentence(draws: Draws, cell: Cell, row: Mapping[str, Any], verb: str) -> str:
-    """Return the sentence of one probability of benefit or harm; ``verb`` is "lowers", "raises"."""
+def probability_sentence(
+    draws: Draws, scale: Scale, cell: Cell, row: Mapping[str, Any], sign: float
+) -> str:
+    """Return the sentence of one probability of benefit or harm; ``sign`` is its direction."""
+    verb = "lowers" if sign < 0 else "raises"
     return (
-        f"The probability that {drug(cell)} {verb} {outcome(draws)}"
-        f"{threshold(row['at_least'], draws.unit)} {versus(draws)}{moment(cell)}, "
-        f"{place(row['target'])}, is {percent(row['probability'], row['mcse'])} (before the data: "
+        f"The probability that {drug(cell)} {verb} {subject(draws, scale)}"
+        f"{margin(draws, scale, row['at_least'])} {versus(draws)}{moment(cell)}, "
+        f"{place(row['target'])}{given(scale, row)}, is "
+        f"{percent(row['probability'], row['mcse'])} (before the data: "
         f"{percent(row['prior_probability'], row['prior_mcse'])}); "
         f"{evidence(cell.trials, cell.participants)}{remarks(draws, cell)}."
     )
 
 
-def estimate_sentence(draws: Draws, cell: Cell, row: Mapping[str, Any]) -> str:
+def subject(draws: Draws, scale: Scale) -> str:
+    """Return what changes: ``"pain"``, ``"the odds of nausea"``, ``"the risk of nausea"``."""
+    noun = {"OR": "the odds of ", "RR": "the risk of ", "RD": "the risk of ", "NNT": "the risk of "}
+    return noun.get(scale.measure, "") + outcome(draws)
+
+
+def margin(draws: Draws, scale: Scale, at_least: float) -> str:
+    """Return by how much, on the scale of the question; ``" at all"`` for no margin."""
+    if scale.cut(at_least) <= 0:
+        return " at all"
+    if scale.ratio:
+        return f" by a factor of at least {at_least:g}"
+    if scale.measure == "RD":
+        return f" by at least {1000 * at_least:g} in 1000"
+    return threshold(at_least, scale.unit) + scale.note
+
+
+def given(scale: Scale, row: Mapping[str, Any]) -> str:
+    """Return at which control risk, where the answer depends on one."""
+    if "control_risk" not in row:
+        return ""
+    risk = f"{100 * row['control_risk']:.0f} %"
+    if scale.control_risk is not None:
+        return f", where {risk} have it without the drug"
+    return f", at the control risks of its trials (about {risk})"
+
+
+def estimate_sentence(draws: Draws, scale: Scale, cell: Cell, row: Mapping[str, Any]) -> str:
     """Return the sentence of one estimate with its interval."""
-    error = max(row["mcse"], row["mcse_lower"], row["mcse_upper"])
-    low, high = (number(row[name], error) for name in ("lower", "upper"))
-    before = interval(row["prior_lower"], row["prior_upper"])
     kind = "prediction" if row["target"] == "new_trial" else "credible"
     start = place(row["target"])
+    change, before = _change(scale, row, kind)
     return (
-        f"{start[0].upper()}{start[1:]}, {drug(cell)} changes {outcome(draws)} by "
-        f"{number(row['estimate'], error)} {draws.unit} (95 % {kind} interval {low} to {high}) "
-        f"{versus(draws)}{moment(cell)}; {favours(draws)} (before the data: {before}); "
+        f"{start[0].upper()}{start[1:]}{given(scale, row)}, {drug(cell)} changes "
+        f"{subject(draws, scale)} by {change} {versus(draws)}{moment(cell)}; "
+        f"{favours(scale.towards, ratio=scale.ratio)} (before the data: {before}); "
         f"{evidence(cell.trials, cell.participants)}{remarks(draws, cell)}."
     )
 
 
-def favours(draws: Draws) -> str:
-    """Return which sign is good, ``"negative favours the drug"``."""
-    return f"{'negative' if draws.benefit_sign < 0 else 'positive'} favours the drug"
+def _change(scale: Scale, row: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    """Return how much, with its interval, and the interval of the prior."""
+    error = max(row["mcse"], row["mcse_lower"], row["mcse_upper"])
+    names = ("median" if scale.measure == "NNT" else "estimate", "lower", "upper")
+    if scale.measure in {"RD", "NNT"}:
+        middle, low, high = (number(1000 * row[name], 1000 * error) for name in names)
+        before = interval(1000 * row["prior_lower"], 1000 * row["prior_upper"])
+        words = f"{middle} in 1000 (95 % {kind} interval {low} to {high})"
+        if scale.measure == "NNT":
+            words += f", {row['kind']} {row['estimate']:.3g} (95 % {row['interval']}),"
+        return words, f"{before} in 1000"
+    if scale.ratio:
+        errors = (row["mcse"], row["mcse_lower"], row["mcse_upper"])
+        middle, low, high = (
+            number(row[name], each) for name, each in zip(names, errors, strict=True)
+        )
+        words = f"a factor of {middle} (95 % {kind} interval {low} to {high})"
+        return words, f"{row['prior_lower']:.2g} to {row['prior_upper']:.2g}"
+    middle, low, high = (number(row[name], error) for name in names)
+    before = interval(row["prior_lower"], row["prior_upper"])
+    return f"{middle} {scale.unit} (95 % {kind} interval {low} to {high}){scale.note}", before
+
+
+def favours(sign: float, *, ratio: bool = False) -> str:
+    """Return which side is good, ``"negative favours the drug"``."""
+    if ratio:
+        return f"{'below' if sign < 0 else 'above'} 1 favours the drug"
+    return f"{'negative' if sign < 0 else 'positive'} favours the drug"

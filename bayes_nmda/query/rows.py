@@ -1,0 +1,204 @@
+"""Rows and sentences of probabilities and estimates, on whichever scale was asked for.
+
+`effects` asks the questions; this is how draws of one cell become a row with its Monte Carlo
+error, the evidence behind it and what the prior alone said.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bayes_nmda.errors import QueryError
+from bayes_nmda.query.answer import Answer, answer_of
+from bayes_nmda.query.draws import Cell, Draws, Floats
+from bayes_nmda.query.mcse import ess, mcse_mean, mcse_probability, mcse_quantile
+from bayes_nmda.query.needed import needed, needed_interval
+from bayes_nmda.query.scales import ABSOLUTE, Scale, baseline_risk
+from bayes_nmda.query.selection import VARIABLE, check_target
+from bayes_nmda.query.words import estimate_sentence, favours, probability_sentence
+
+#: Equal-tailed 95 % interval.
+INTERVAL = (0.025, 0.975)
+
+
+def named(cell: Cell) -> dict[str, Any]:
+    """Return the columns that name a cell."""
+    return {"drug": cell.drug, "route": cell.route, "timepoint": cell.timepoint}
+
+
+def behind(draws: Draws, cell: Cell) -> dict[str, Any]:
+    """Return the columns that say what stands behind a number."""
+    return {
+        "trials": cell.trials,
+        "participants": cell.participants,
+        "engine": draws.engine,
+    }
+
+
+def about(draws: Draws, scale: Scale, cell: Cell) -> dict[str, Any]:
+    """Return the columns that name a scale other than the model's own."""
+    if scale.own:
+        return {}
+    columns: dict[str, Any] = {"measure": scale.measure}
+    if scale.measure in ABSOLUTE:
+        columns["control_risk"] = baseline_risk(draws, scale, cell)
+        columns["control_risk_from"] = "trials" if scale.control_risk is None else "question"
+    return columns
+
+
+def _pooled_prior(prior: Floats, at_least: float, sign: float) -> tuple[float, float]:
+    """Return the prior's probability over all cells, and its Monte Carlo error."""
+    per_draw = (sign * prior.reshape(len(prior), -1) >= at_least).mean(axis=1)
+    return float(per_draw.mean()), float(per_draw.std(ddof=1) / np.sqrt(len(per_draw)))
+
+
+def probability(
+    draws: Draws,
+    query: str,
+    scale: Scale,
+    cells: tuple[Cell, ...],
+    thresholds: tuple[float, ...],
+    target: str,
+) -> Answer:
+    """Return the probabilities of benefit or harm, a row a cell and threshold."""
+    if scale.measure == "NNT":
+        raise QueryError(
+            "measure: found 'NNT'; a probability is about a difference of risks: ask for 'RD' with "
+            "one over the number needed"
+        )
+    variable = VARIABLE[check_target(target)]
+    sign = scale.towards if query == "prob_benefit" else -scale.towards
+    prior = scale.prior(draws, variable)
+    records: list[dict[str, Any]] = []
+    sentences = []
+    before = {x: _pooled_prior(prior, scale.cut(x), sign) for x in thresholds}
+    for cell in cells:
+        values = scale.posterior(draws, variable, cell)
+        for at_least in thresholds:
+            reached = sign * values >= scale.cut(at_least)
+            constant = bool(reached.all() or not reached.any())
+            prior_probability, prior_mcse = before[at_least]
+            record = {
+                **named(cell),
+                **about(draws, scale, cell),
+                "at_least": at_least,
+                "target": target,
+                "probability": float(reached.mean()),
+                "mcse": mcse_probability(reached, values),
+                "prior_probability": prior_probability,
+                **behind(draws, cell),
+                "ess": ess(reached),
+                "prior_mcse": prior_mcse,
+                "flags": ";".join([*cell.flags, *(["mcse_is_bound"] if constant else [])]),
+            }
+            sentences.append(probability_sentence(draws, scale, cell, record, sign))
+            records.append(record)
+    return answer_of(
+        draws,
+        query,
+        records,
+        sentences,
+        value="probability",
+        unit=scale.unit,
+        direction=f"{favours(scale.towards, ratio=scale.ratio)}; at_least counts in the direction of "
+        f"{'benefit' if query == 'prob_benefit' else 'harm'}, in {scale.unit}",
+    )
+
+
+def estimate(
+    draws: Draws, query: str, scale: Scale, cells: tuple[Cell, ...], target: str
+) -> Answer:
+    """Return estimates with intervals, a row a cell.
+
+    A ratio or a risk is told by its median: the mean of a ratio is no middle of its distribution.
+    """
+    variable = VARIABLE[check_target(target)]
+    lower, upper = np.quantile(scale.prior(draws, variable), INTERVAL)
+    records: list[dict[str, Any]] = []
+    sentences = []
+    for cell in cells:
+        values = scale.posterior(draws, variable, cell)
+        record = {
+            **named(cell),
+            **about(draws, scale, cell),
+            "target": target,
+            **(_moments(values) if scale.own or scale.measure == "MD" else _middle(scale, values)),
+            "prior_lower": _shown(scale, lower),
+            "prior_upper": _shown(scale, upper),
+            **behind(draws, cell),
+            "ess": ess(values),
+            "mcse_lower": _shown_error(scale, values, INTERVAL[0]),
+            "mcse_upper": _shown_error(scale, values, INTERVAL[1]),
+            "flags": ";".join(cell.flags),
+        }
+        if scale.measure == "NNT":
+            record |= _needed(scale.towards, record)
+        sentences.append(estimate_sentence(draws, scale, cell, record))
+        records.append(record)
+    return answer_of(
+        draws,
+        query,
+        records,
+        sentences,
+        value="estimate",
+        unit=scale.unit,
+        direction=favours(scale.towards, ratio=scale.ratio),
+    )
+
+
+def _moments(values: Floats) -> dict[str, float]:
+    low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
+    return {
+        "estimate": float(values.mean()),
+        "sd": float(values.std(ddof=1)),
+        "median": float(median),
+        "lower": float(low),
+        "upper": float(high),
+        "mcse": mcse_mean(values),
+    }
+
+
+def _middle(scale: Scale, values: Floats) -> dict[str, float]:
+    low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
+    return {
+        "estimate": _shown(scale, median),
+        "median": _shown(scale, median),
+        "lower": _shown(scale, low),
+        "upper": _shown(scale, high),
+        "mcse": _shown_error(scale, values, 0.5),
+    }
+
+
+def _shown(scale: Scale, value: float) -> float:
+    """Return a value as a reader sees it: a ratio, not its logarithm."""
+    return float(np.exp(value)) if scale.ratio else float(value)
+
+
+def _shown_error(scale: Scale, values: Floats, place: float) -> float:
+    """Return the Monte Carlo error of a quantile as a reader sees it."""
+    error = mcse_quantile(values, place)
+    return error * _shown(scale, float(np.quantile(values, place))) if scale.ratio else error
+
+
+def _needed(towards: float, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a number needed to treat, from those of the risk difference.
+
+    ``estimate`` becomes the number needed, ``rd``, ``rd_lower`` and ``rd_upper`` keep the
+    difference; ``nnt_lower`` and ``nnt_upper`` are one over its ends, negative for harm.
+    """
+    ends = sorted((towards * row["lower"], towards * row["upper"]))
+    kind, number = needed(towards * row["median"])
+    return {
+        "estimate": number,
+        "kind": kind,
+        "interval": needed_interval(*ends),
+        "through_infinity": bool(ends[0] < 0 < ends[1]),
+        "rd": row["median"],
+        "rd_lower": row["lower"],
+        "rd_upper": row["upper"],
+        "nnt_lower": 1.0 / ends[0] if ends[0] else math.inf,
+        "nnt_upper": 1.0 / ends[1] if ends[1] else math.inf,
+    }
