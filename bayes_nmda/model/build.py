@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pymc as pm
 
+from bayes_nmda.errors import SpecError
 from bayes_nmda.model.likelihoods import error_covariance
 from bayes_nmda.model.structure import Groups, Layout
 
@@ -42,10 +43,16 @@ def build_model(spec: ModelSpec, effects: EffectTable) -> pm.Model:
         the observed ``yi`` (contrast), all in the unit and with the sign of the effect measure;
         ``z_…`` are standard normal deviations.
 
+    Raises
+    ------
+    SpecError
+        If a contrast has no finite effect in the measure of the model.
+
     References
     ----------
     Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004, Stat Med 23:3105 (multi-arm trials).
     """
+    _require_effects(spec, effects)
     layout = Layout.of(effects.frame)
     errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
     with pm.Model(coords=layout.coords()) as model:
@@ -59,6 +66,17 @@ def build_model(spec: ModelSpec, effects: EffectTable) -> pm.Model:
             dims="contrast",
         )
     return model
+
+
+def _require_effects(spec: ModelSpec, effects: EffectTable) -> None:
+    known = np.isfinite(effects.frame["yi"].to_numpy(float))
+    if not known.all():
+        raise SpecError(
+            f"model {spec.name}: effect.measure: found no {spec.measure} for "
+            f"{', '.join(effects.frame['contrast'][~known])}: nobody, or everybody, had an event; "
+            "allowed are contrasts with a finite effect: take another measure, or "
+            "effects.subset(numpy.isfinite(effects.frame['yi']))"
+        )
 
 
 def prior_of(spec: ModelSpec, variable: str) -> Prior | None:
@@ -128,8 +146,7 @@ def _heavy(spec: ModelSpec, layout: Layout, z: Any) -> Any:
     """
     if spec.structure.trial_effects == "normal":
         return z
-    half = (
-        pm.Data("half_degrees_of_freedom", np.float64(spec.structure.degrees_of_freedom or 0)) / 2
-    )
+    degrees = np.float64(spec.structure.degrees_of_freedom or 0)
+    half = pm.Data("degrees_of_freedom", degrees) / 2
     precision = pm.Gamma("trial_precision", alpha=half, beta=half, dims="trial")
     return z / pm.math.sqrt(precision[layout.trial_of_contrast])
