@@ -116,7 +116,7 @@ def _reports() -> list[Row]:
 
 
 def status_all() -> list[Row]:
-    """Return, for each model, whether a posterior answers for it now, and if not why.
+    """Return, for each model and report, whether it answers for the present inputs, and if not why.
 
     Raises
     ------
@@ -124,21 +124,45 @@ def status_all() -> list[Row]:
         If a table breaks a rule, so that nothing can be said.
     SpecError
         If a model file does.
+    ReportError
+        If a report definition does.
     """
     from bayes_nmda.model.files import model_names
+    from bayes_nmda.report.definition import load_definition, report_names
+
+    models = {name: _model_status(name) for name in model_names()}
+    reports = [
+        _report_status(name, [models[model] for model in load_definition(name).models])
+        for name in report_names()
+    ]
+    return [*models.values(), *reports]
+
+
+def _model_status(name: str) -> Row:
     from bayes_nmda.posterior.store import find
 
-    rows = []
-    for name in model_names():
-        try:
-            path = find(name)
-        except StaleError as error:
-            state, why = "stale", str(error)
-        except StoreError as error:
-            state, why = "missing", str(error)
-        else:
-            shipped = path.parent == paths.latest() / "posteriors"
-            state = "fresh"
-            why = "in the last good report" if shipped else f"stored as {path.name}"
-        rows.append({"what": f"model {name}", "state": state, "why": why})
-    return rows
+    try:
+        path = find(name)
+    except StaleError as error:
+        return _state(f"model {name}", "stale", str(error))
+    except StoreError as error:
+        return _state(f"model {name}", "missing", str(error))
+    shipped = path.parent == paths.latest() / "posteriors"
+    why = "in the last good report" if shipped else f"stored as {path.name}"
+    return _state(f"model {name}", "fresh", why)
+
+
+def _report_status(name: str, models: list[Row]) -> Row:
+    """Say what the models and the last good report tell; what else moved, only a build finds."""
+    waiting = [str(row["what"]) for row in models if row["state"] != "fresh"]
+    if not (paths.latest() / "manifest.json").is_file():
+        return _state(f"report {name}", "missing", "never built; run `bayes-nmda report`")
+    if waiting:
+        why = f"not fresh: {', '.join(waiting)}; run `bayes-nmda report`"
+        return _state(f"report {name}", "stale", why)
+    why = "its models are fresh; `bayes-nmda report` builds it anew if anything else moved"
+    return _state(f"report {name}", "built", why)
+
+
+def _state(what: str, state: str, why: str) -> Row:
+    return {"what": what, "state": state, "why": why}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pymc as pm
 
+from bayes_nmda.errors import SpecError
 from bayes_nmda.model.counts import Counts, arm_labels
 from bayes_nmda.model.likelihoods import error_covariance
 from bayes_nmda.model.structure import Groups, Layout
@@ -56,6 +57,14 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
         odds of an event in each control arm, and the observed are ``events`` (arm): each arm
         stands there once.
 
+    Raises
+    ------
+    SpecError
+        If a contrast has no finite effect in the measure of the model, where the likelihood is
+        normal; counts need none.
+    DataError
+        If an arm would be counted twice.
+
     References
     ----------
     Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004, Stat Med 23:3105 (multi-arm
@@ -64,6 +73,7 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     layout = Layout.of(effects.frame)
     if spec.likelihood.family != "normal":
         return _count_model(spec, layout, Counts.of(effects.frame, layout), spare=spare)
+    _require_effects(spec, effects)
     errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
     with pm.Model(coords=layout.coords()) as model:
         effect, spread = _effects(spec, layout, _fixed)
@@ -106,6 +116,17 @@ def _count_model(spec: ModelSpec, layout: Layout, counts: Counts, *, spare: bool
                 dims="arm",
             )
     return model
+
+
+def _require_effects(spec: ModelSpec, effects: EffectTable) -> None:
+    known = np.isfinite(effects.frame["yi"].to_numpy(float))
+    if not known.all():
+        raise SpecError(
+            f"model {spec.name}: effect.measure: found no {spec.measure} for "
+            f"{', '.join(effects.frame['contrast'][~known])}: nobody, or everybody, had an event; "
+            "allowed are contrasts with a finite effect: take another measure, or "
+            "effects.subset(numpy.isfinite(effects.frame['yi']))"
+        )
 
 
 def prior_of(spec: ModelSpec, variable: str) -> Prior | None:
@@ -197,9 +218,8 @@ def _heavy(spec: ModelSpec, layout: Layout, z: Any, hold: Callable[[str, Any], A
     """
     if spec.structure.trial_effects == "normal":
         return z
-    half = (
-        pm.Data("half_degrees_of_freedom", np.float64(spec.structure.degrees_of_freedom or 0)) / 2
-    )
+    degrees = np.float64(spec.structure.degrees_of_freedom or 0)
+    half = pm.Data("degrees_of_freedom", degrees) / 2
     precision = pm.Gamma("trial_precision", alpha=half, beta=half, dims="trial")
     of_contrast = hold("trial_of", layout.trial_of_contrast)
     return z / pm.math.sqrt(precision[of_contrast])

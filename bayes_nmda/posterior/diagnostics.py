@@ -53,7 +53,8 @@ def diagnose(tree: xr.DataTree) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``gate``, ``quantity``, ``value``, ``rule`` (``"<="`` or ``">="``), ``threshold``
         and ``passed``. R-hat and effective sample sizes have a row for each variable (its worst
-        element) and for the probabilities that a report prints.
+        element) and for the probabilities that a report prints; a fit by the exact engine has
+        those of `exact_gates` instead.
 
     References
     ----------
@@ -66,8 +67,12 @@ def diagnose(tree: xr.DataTree) -> pd.DataFrame:
         table = pd.DataFrame(json.loads(tree.attrs["gates"]))
         return table.astype({"value": float, "threshold": float, "passed": bool})
     spec = json.loads(tree.attrs["spec"])
-    rows = _convergence(tree, spec["gates"]) if tree.attrs["engine"] == "nuts" else []
-    rows += _probabilities(tree, spec)
+    if tree.attrs["engine"] == "exact":
+        from bayes_nmda.posterior.exact_gates import exact_gates
+
+        rows = [_row(*gate) for gate in exact_gates(tree, spec)]
+    else:
+        rows = _convergence(tree, spec["gates"]) + _probabilities(tree, spec)
     rows += _predictive(tree, spec["gates"])
     return pd.DataFrame(rows)
 

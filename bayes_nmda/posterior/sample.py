@@ -14,7 +14,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import xarray as xr
@@ -25,8 +25,10 @@ from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.counts import count_constants, count_groups, without_spares
 from bayes_nmda.posterior.diagnostics import diagnose
+from bayes_nmda.posterior.exact import chosen_engine
 from bayes_nmda.posterior.predictive import difference_groups, new_trial
 from bayes_nmda.posterior.prior_draws import prior_draws
+from bayes_nmda.terms import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.spec import ModelSpec
-    from bayes_nmda.terms import Engine
 
 #: Packages whose version may move a draw.
 PACKAGES = ("bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray")
@@ -68,7 +69,8 @@ def fit(
     effects
         Its contrasts.
     engine
-        ``"nuts"``: No-U-Turn sampling by nutpie.
+        ``"nuts"``: No-U-Turn sampling by nutpie. ``"exact"``: without MCMC, where effects are
+        normal given the standard deviations. ``"auto"``: exact where it applies, else NUTS.
     seed, draws, chains
         Instead of the numbers in the model file: one integer for all randomness, draws a chain
         after tuning, and chains.
@@ -84,7 +86,7 @@ def fit(
     Raises
     ------
     UsageError
-        If the engine is unknown or a number is not positive.
+        If the engine is unknown or cannot do this analysis, or a number is not positive.
     FitError
         If the sampler cannot start.
 
@@ -92,13 +94,37 @@ def fit(
     ----------
     Hoffman & Gelman 2014, J Mach Learn Res 15:1593 (NUTS).
     """
-    if engine != "nuts":
-        raise UsageError(f"fit: found engine={engine!r}; allowed is 'nuts'")
+    if engine not in get_args(Engine):
+        allowed = ", ".join(map(repr, get_args(Engine)))
+        raise UsageError(f"fit: found engine={engine!r}; allowed are {allowed}")
     for name, value, least in (("seed", seed, 0), ("draws", draws, 1), ("chains", chains, 1)):
         if value is not None and value < least:
             raise UsageError(f"fit: found {name}={value}; allowed is an integer from {least} up")
     say = progress or (lambda _: None)
     seed = spec.sampling.seed if seed is None else seed
+    if chosen_engine(spec, engine) == "exact":
+        from bayes_nmda.posterior.exact_tree import fit_exact
+
+        tree = fit_exact(spec, effects, seed, draws, chains, say)
+    else:
+        tree = _fit_nuts(spec, effects, seed, draws, chains, say)
+    table = diagnose(tree)
+    failed = table.query("~passed")
+    tree.attrs["gates"] = json.dumps(table.to_dict("records"))
+    tree.attrs["gates_failed"] = json.dumps(
+        [f"{r.gate} of {r.quantity}" for r in failed.itertuples()]
+    )
+    return tree
+
+
+def _fit_nuts(
+    spec: ModelSpec,
+    effects: EffectTable,
+    seed: int,
+    draws: int | None,
+    chains: int | None,
+    say: Callable[[str], None],
+) -> xr.DataTree:
     model = build_model(spec, effects)
     say("compiling")
     layout = Layout.of(effects.frame)
@@ -110,14 +136,7 @@ def fit(
     if counted:
         raw = without_spares(raw, model)
     say("prior and predictive draws")
-    tree = _assemble(raw, model, spec, effects, seed)
-    table = diagnose(tree)
-    failed = table.query("~passed")
-    tree.attrs["gates"] = json.dumps(table.to_dict("records"))
-    tree.attrs["gates_failed"] = json.dumps(
-        [f"{r.gate} of {r.quantity}" for r in failed.itertuples()]
-    )
-    return tree
+    return _assemble(raw, model, spec, effects, seed)
 
 
 def _signature(model: pm.Model, spec: ModelSpec, layout: Layout) -> str:

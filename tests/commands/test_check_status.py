@@ -1,6 +1,8 @@
 import json
 import shutil
 
+from bayes_nmda import paths
+
 
 def test_check_lists_what_is_valid_and_writes_nothing(run, stored_home):
     before = {path: path.stat().st_mtime_ns for path in stored_home.rglob("*")}
@@ -40,3 +42,19 @@ def test_status_says_what_is_missing_and_why_and_runs_nothing(run, stored_home):
     assert rows["model small"]["state"] == "fresh"
     assert rows["model pain_intensity"]["state"] == "missing"
     assert "bayes-nmda fit pain_intensity" in rows["model pain_intensity"]["why"]
+
+
+def test_status_names_the_models_that_a_report_waits_for(run, stored_home, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(stored_home, home)
+    shutil.copy(paths.reports() / "evidence.toml", home / "reports")
+    reports = {}
+    for built in (False, True):
+        if built:
+            (home / "reports" / "latest").mkdir()
+            (home / "reports" / "latest" / "manifest.json").write_text("{}", encoding="utf-8")
+        rows = json.loads(run("status", "--json", home=home).stdout)["rows"]
+        reports[built] = next(row for row in rows if row["what"] == "report evidence")
+    assert reports[False]["state"] == "missing"
+    assert reports[True]["state"] == "stale"
+    assert "model pain_intensity" in reports[True]["why"]

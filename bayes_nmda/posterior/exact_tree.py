@@ -1,0 +1,265 @@
+"""The exact posterior as the DataTree that every fit is: the same groups, dims and variables.
+
+Draws are an even resample of the weighted points with a joint normal draw at each, so plots and
+queries that count draws work as they do after NUTS. The group ``mixture`` keeps the weighted points
+themselves, from which probabilities, means and SDs follow without counting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayes_nmda.model.likelihoods import error_covariance
+from bayes_nmda.posterior.exact import ExactPosterior, Mixture, exact_posterior
+from bayes_nmda.posterior.gaussian import SCALES
+from bayes_nmda.posterior.matrices import Floats
+from bayes_nmda.posterior.predictive import new_trial, replicate, trial_log_likelihood
+from bayes_nmda.posterior.prior_draws import PRIOR_DRAWS
+from bayes_nmda.posterior.sample import attributes, constants, with_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bayes_nmda.effects import EffectTable
+    from bayes_nmda.model.spec import ModelSpec
+
+#: Dimension of each variable of a draw, None for a number.
+DIMS = {
+    "overall": None,
+    "partition_effect": "partition",
+    "effect": "cell",
+    "new_trial": "cell",
+    "theta": "contrast",
+}
+#: Variables that the group ``mixture`` keeps; what is said of a single trial comes from draws.
+IN_MIXTURE = ("overall", "partition_effect", "effect", "new_trial")
+
+
+def fit_exact(
+    spec: ModelSpec,
+    effects: EffectTable,
+    seed: int,
+    draws: int | None,
+    chains: int | None,
+    say: Callable[[str], None],
+) -> xr.DataTree:
+    """Return the exact posterior of a Gaussian analysis as a DataTree with ArviZ groups.
+
+    Parameters
+    ----------
+    spec
+        The analysis.
+    effects
+        Its contrasts.
+    seed
+        For all randomness.
+    draws, chains
+        Independent draws are dealt to so many chains; None takes the numbers in the model file.
+    say
+        Called with a short text at each step.
+
+    Returns
+    -------
+    xarray.DataTree
+        The groups of `bayes_nmda.fit`, and ``mixture``: ``weight`` of each ``point``, the
+        ``replicate`` it belongs to (the scatter between replicates is the numerical error), its
+        SDs, and ``…_mean`` and ``…_sd`` of effects. Where cells are analysed alone all of these
+        have a dimension ``cell``.
+
+    Raises
+    ------
+    UsageError
+        If the analysis is not Gaussian; the message names NUTS.
+    FitError
+        If the data cannot be integrated over.
+    """
+    draws, chains = draws or spec.sampling.draws, chains or spec.sampling.chains
+    say("integrating")
+    exact = exact_posterior(spec, effects, seed=seed)
+    say("draws")
+    layout = exact.layout
+    errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
+    yi = effects.frame["yi"].to_numpy(float)
+    rngs = np.random.default_rng(seed).spawn(6)
+    posterior, statistics = _posterior(exact, spec, chains, draws, rngs[0])
+    prior = _prior(exact, spec, effects, seed)
+    posterior["new_trial"] = new_trial(posterior, spec, rngs[1])
+    prior["new_trial"] = new_trial(prior, spec, rngs[2])
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": with_labels(posterior),
+            "prior": with_labels(prior),
+            "posterior_predictive": replicate(posterior, errors, rngs[3]).to_dataset(),
+            "prior_predictive": replicate(prior, errors, rngs[4]).to_dataset(),
+            "log_likelihood": trial_log_likelihood(
+                posterior, yi, errors, layout, spec
+            ).to_dataset(),
+            "log_prior": _log_prior(posterior, spec),
+            "sample_stats": statistics,
+            "observed_data": xr.Dataset(
+                {"yi": ("contrast", yi)}, {"contrast": list(layout.contrasts)}
+            ),
+            "constant_data": constants(effects),
+            "mixture": _mixture(exact, spec),
+        }
+    )
+    tree.attrs = attributes(spec, effects, seed, "exact") | {
+        "chains": chains,
+        "draws": draws,
+        "log_marginal": exact.log_marginal,
+        "log_marginal_error": exact.log_marginal_error,
+        "pareto_k": exact.pareto_k,
+        "effective_points": exact.effective,
+    }
+    return tree
+
+
+def _resampled(mixture: Mixture, size: int, rng: np.random.Generator) -> Any:
+    """Return the point behind each draw: evenly by weight, then shuffled."""
+    edges = np.cumsum(mixture.weight)
+    places = (np.arange(size) + 0.5) / size * edges[-1]
+    return rng.permutation(np.searchsorted(edges, places))
+
+
+def _dataset(
+    values: dict[str, Floats], exact: ExactPosterior, shape: tuple[int, int]
+) -> xr.Dataset:
+    """Return draws (chain · draw, …) as a Dataset with chains, draws and labels."""
+    labels = {
+        "chain": np.arange(shape[0]),
+        "draw": np.arange(shape[1]),
+        "partition": list(exact.layout.partitions),
+        "cell": list(exact.layout.cells),
+        "contrast": list(exact.layout.contrasts),
+    }
+    variables = {}
+    for name, array in values.items():
+        dim = DIMS.get(name, "cell" if array.ndim == 2 else None)
+        dims = ("chain", "draw") if dim is None else ("chain", "draw", dim)
+        variables[name] = (dims, array.reshape(*shape, *array.shape[1:]))
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    return xr.Dataset(variables, {name: v for name, v in labels.items() if name in used})
+
+
+def _alone(spec: ModelSpec) -> bool:
+    return spec.structure.pooling == "none"
+
+
+def _posterior(
+    exact: ExactPosterior, spec: ModelSpec, chains: int, draws: int, rng: np.random.Generator
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return joint posterior draws, and the point and log weight behind each."""
+    size = chains * draws
+    chosen = [_resampled(mixture, size, rng) for mixture in exact.mixtures]
+    drawn = [
+        mixture.gaussian.draws(mixture.scales[points], rng)
+        for mixture, points in zip(exact.mixtures, chosen, strict=True)
+    ]
+    columns = [
+        mixture.scales[points] for mixture, points in zip(exact.mixtures, chosen, strict=True)
+    ]
+    weights = [
+        np.log(mixture.weight[points])
+        for mixture, points in zip(exact.mixtures, chosen, strict=True)
+    ]
+    shape = (chains, draws)
+    if not _alone(spec):
+        values = _named_scales(exact, columns[0]) | drawn[0]
+        statistics = {"point": chosen[0], "log_weight": weights[0]}
+        return _dataset(values, exact, shape), _dataset(statistics, exact, shape)
+    values = {
+        "effect": np.hstack([part["effect"] for part in drawn]),
+        "theta": _by_contrast(exact, [part["theta"] for part in drawn]),
+        "tau": np.stack([column[:, 0] for column in columns], axis=1),
+    }
+    statistics = {"point": np.stack(chosen, axis=1), "log_weight": np.stack(weights, axis=1)}
+    return _dataset(values, exact, shape), _dataset(statistics, exact, shape)
+
+
+def _named_scales(exact: ExactPosterior, scales: Floats) -> dict[str, Floats]:
+    return {name: scales[:, SCALES.index(name)] for name in exact.family.names}
+
+
+def _by_contrast(exact: ExactPosterior, parts: list[Floats]) -> Floats:
+    """Return contrasts of cells analysed alone side by side, rows of the effect table."""
+    out = np.empty((len(parts[0]), len(exact.layout.contrasts)))
+    for mixture, part in zip(exact.mixtures, parts, strict=True):
+        out[:, np.sort(mixture.gaussian.order)] = part
+    return out
+
+
+def _prior(exact: ExactPosterior, spec: ModelSpec, effects: EffectTable, seed: int) -> xr.Dataset:
+    """Return prior draws from a scrambled Sobol sequence, variables as in the posterior."""
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    parts = [mixture.gaussian for mixture in exact.mixtures]
+    dimension = exact.family.dimension
+    widths = [dimension + part.prior_width for part in parts]
+    unit = qmc.Sobol(sum(widths), scramble=True, rng=np.random.default_rng(seed))
+    scores = ndtri(np.clip(unit.random(PRIOR_DRAWS), 1e-12, 1 - 1e-12))
+    blocks = np.split(scores, np.cumsum(widths)[:-1], axis=1)
+    scales = [exact.family.scales(block[:, :dimension]) for block in blocks]
+    drawn = [
+        part.prior_draws(scale, block[:, dimension:])
+        for part, scale, block in zip(parts, scales, blocks, strict=True)
+    ]
+    if not _alone(spec):
+        values = _named_scales(exact, scales[0]) | drawn[0]
+    else:
+        values = {
+            "effect": np.hstack([part["effect"] for part in drawn]),
+            "theta": _by_contrast(exact, [part["theta"] for part in drawn]),
+            "tau": np.stack([scale[:, 0] for scale in scales], axis=1),
+        }
+    return _dataset(values, exact, (1, PRIOR_DRAWS))
+
+
+def _log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
+    """Return the log prior density of every parameter that has a prior in the model file."""
+    densities = {}
+    for name, prior in spec.priors:
+        variable = "effect" if _alone(spec) and name == "overall" else name
+        values = posterior[variable]
+        densities[variable] = values.copy(data=prior.logpdf(values.to_numpy()))
+    return xr.Dataset(densities)
+
+
+def _mixture(exact: ExactPosterior, spec: ModelSpec) -> xr.Dataset:
+    """Return the weighted points, as 32-bit floats but for the weights."""
+    variables: dict[str, Any] = {}
+    if not _alone(spec):
+        (mixture,) = exact.mixtures
+        variables["weight"] = ("point", mixture.weight)
+        variables["replicate"] = ("point", mixture.replicate.astype(np.int16))
+        for name, values in _named_scales(exact, mixture.scales).items():
+            variables[name] = ("point", values.astype(np.float32))
+        for name in IN_MIXTURE:
+            dim = DIMS[name]
+            for suffix, part in (("mean", mixture.mean), ("sd", mixture.sd)):
+                values = part[name] if dim else part[name][:, 0]
+                dims = ("point", dim) if dim else ("point",)
+                variables[f"{name}_{suffix}"] = (dims, values.astype(np.float32))
+    else:
+        size = max(len(mixture.weight) for mixture in exact.mixtures)
+
+        def column(parts: list[Any], fill: float, kind: type) -> Any:
+            padded = [np.pad(part, (0, size - len(part)), constant_values=fill) for part in parts]
+            return (("point", "cell"), np.stack(padded, axis=1).astype(kind))
+
+        mixtures = exact.mixtures
+        variables["weight"] = column([m.weight for m in mixtures], 0, np.float64)
+        variables["replicate"] = column([m.replicate for m in mixtures], 0, np.int16)
+        variables["tau"] = column([m.scales[:, 0] for m in mixtures], 1, np.float32)
+        for name in ("effect", "new_trial"):
+            variables[f"{name}_mean"] = column(
+                [m.mean[name][:, 0] for m in mixtures], 0, np.float32
+            )
+            variables[f"{name}_sd"] = column([m.sd[name][:, 0] for m in mixtures], 1, np.float32)
+    coords = {"cell": list(exact.layout.cells)}
+    if not _alone(spec):
+        coords["partition"] = list(exact.layout.partitions)
+    return xr.Dataset(variables, coords)

@@ -1,0 +1,90 @@
+"""Run the examples in README.md and docs/*.md and write below each what it prints.
+
+An example is a ``console`` block that starts with ``$ bayes-nmda …``, or a ``python`` block that is
+followed by a ``text`` block. Both run in this process, against the stored posteriors.
+
+    python docs/run_examples.py            run and write
+    python docs/run_examples.py --check    write nothing; exit code 1 if a page is stale
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import shlex
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from bayes_nmda.cli import run
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PROGRAM = "bayes-nmda"
+_REST = r"(?P<old>(?:(?!```)[\s\S])*)```"
+_CONSOLE = re.compile(rf"```console\n(?P<command>\$ {PROGRAM}(?:[^\n]*\\\n)*[^\n]*\n)" + _REST)
+_PYTHON = re.compile(r"```python\n(?P<code>(?:(?!```)[\s\S])*)```\n+```text\n" + _REST)
+
+
+def command_output(command: str) -> str:
+    """Return what a command prints on stdout and stderr, as on a terminal without colour."""
+    words = shlex.split(command.removeprefix("$ ").replace("\\\n", " "))
+    os.environ["COLUMNS"] = "80"
+    stream = io.StringIO()
+    with redirect_stdout(stream), redirect_stderr(stream):
+        run(words[1:])
+    return _tidy(stream.getvalue())
+
+
+def python_output(code: str) -> str:
+    """Return what a block of Python prints."""
+    stream = io.StringIO()
+    with redirect_stdout(stream):
+        exec(compile(code, "example", "exec"), {"__name__": "__main__"})
+    return _tidy(stream.getvalue())
+
+
+def _tidy(text: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in text.strip("\n").splitlines())
+
+
+def page(text: str) -> str:
+    """Return a page with what its examples print now."""
+
+    def console(found: re.Match[str]) -> str:
+        command = found["command"]
+        return f"```console\n{command}{command_output(command)}```"
+
+    def python(found: re.Match[str]) -> str:
+        return f"```python\n{found['code']}```\n\n```text\n{python_output(found['code'])}```"
+
+    return _PYTHON.sub(python, _CONSOLE.sub(console, text))
+
+
+def main() -> int:
+    """Write the pages, or with ``--check`` say whether they are up to date."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args().check
+    stale = []
+    for path in PAGES:
+        old = path.read_text(encoding="utf-8")
+        new = page(old)
+        if new != old:
+            stale.append(path.name)
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    if check and stale:
+        print(
+            f"{', '.join(stale)}: found output that is no longer what the examples print; run "
+            "`python docs/run_examples.py`",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

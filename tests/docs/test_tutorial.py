@@ -1,0 +1,64 @@
+"""The tutorial has its outputs, and runs from top to bottom."""
+
+import re
+
+import nbformat
+import pytest
+
+import bayes_nmda as nmda
+from bayes_nmda.errors import StoreError
+
+IV = {"drug": "ketamine", "route": "intravenous", "timepoint": "immediate"}
+
+
+@pytest.fixture
+def notebook(run_tutorial):
+    return nbformat.read(run_tutorial.TUTORIAL, as_version=4)
+
+
+def _text(notebook):
+    return "\n".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+
+
+def test_the_committed_notebook_was_run_from_top_to_bottom(notebook):
+    counts = [cell["execution_count"] for cell in notebook.cells if cell["cell_type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_its_outputs_hold_no_warning_no_path_and_few_bytes(run_tutorial, notebook):
+    assert run_tutorial.complaints(notebook) == []
+    assert "Warning" not in _text(notebook)
+
+
+def test_a_warning_and_a_path_in_an_output_are_found(run_tutorial):
+    cell = nbformat.v4.new_code_cell("1", id="cell")
+    cell["outputs"] = [
+        nbformat.v4.new_output("stream", name="stderr", text="UserWarning: no"),
+        nbformat.v4.new_output("stream", name="stdout", text=f"{run_tutorial.TUTORIAL}"),
+    ]
+    found = run_tutorial.complaints(nbformat.v4.new_notebook(cells=[cell]))
+    assert [words.split(":")[0] for words in found] == [
+        "cell",
+        "a path of this machine is in an output",
+    ]
+
+
+def test_its_probability_is_that_of_the_stored_posterior(notebook):
+    try:
+        tree = nmda.posterior("pain_intensity")
+    except StoreError as error:
+        pytest.skip(f"no stored posterior to compare with: {error}")
+    row = nmda.prob_benefit(tree, **IV, at_least=10).records[0]
+    printed = re.search(r"lowers pain by at least 10 points.*? is (\d+) %", _text(notebook))
+    # half of the printed step, and four standard errors of two independent fits
+    allowed = 0.005 + 4 * 2**0.5 * row["mcse"]
+    assert abs(int(printed[1]) / 100 - row["probability"]) <= allowed
+
+
+@pytest.mark.slow
+def test_it_runs_from_top_to_bottom_without_a_warning(run_tutorial):
+    assert run_tutorial.complaints(run_tutorial.execute()) == []

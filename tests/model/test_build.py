@@ -1,0 +1,242 @@
+"""The PyMC model against densities and covariances worked out by hand from words."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+from scipy import integrate, stats
+
+from bayes_nmda.data import load_trials
+from bayes_nmda.effects import EffectTable, effect_table
+from bayes_nmda.errors import SpecError
+from bayes_nmda.model.build import build_model
+from bayes_nmda.model.spec import ModelSpec, load_model
+
+STRUCTURES = ["", "_unpooled", "_complete", "_robust", "_weak", "_rho_09"]
+#: The two comparisons of the one multi-arm trial.
+MARTIN = "Martin 2019"
+
+
+def free_point(model: pm.Model, rng: np.random.Generator) -> dict[str, Any]:
+    start = model.initial_point()
+    return {name: rng.normal(0, 0.7, np.shape(value)) for name, value in start.items()}
+
+
+def untransformed(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
+    if name.endswith("_log__"):
+        return name.removesuffix("_log__"), np.exp(value)
+    if name.endswith("_interval__"):
+        return name.removesuffix("_interval__"), 50 / (1 + np.exp(-value))
+    return name, value
+
+
+def deviations(
+    own: np.ndarray, shared: np.ndarray, members: np.ndarray, within: float
+) -> np.ndarray:
+    mixed = np.sqrt(1 - within) * own + np.sqrt(within) * shared[0]
+    return np.where(members, mixed, own)
+
+
+def hand_theta(spec: ModelSpec, frame: pd.DataFrame, v: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the contrasts' true effects by DESIGN 6, indexed by words and not by positions."""
+    cells = list(dict.fromkeys(frame["cell"]))
+    partitions = list(dict.fromkeys(frame["partition"]))
+    drugs = list(dict.fromkeys(frame["drug"]))
+    trials = list(dict.fromkeys(frame["trial"]))
+    comparisons = list(dict.fromkeys(frame["comparison"]))
+    if spec.structure.pooling == "none":
+        cell = frame["cell"].map(cells.index).to_numpy()
+        return v["effect"][cell] + v["tau"][cell] * v["z_comparison"]
+    a = v.get("sd_drug", 0) * v.get("z_drug", np.zeros(len(drugs)))
+    b = v.get("sd_route", 0) * v.get("z_route", np.zeros(len(partitions)))
+    c = v.get("sd_timepoint", 0) * v.get("z_timepoint", np.zeros(len(cells)))
+    u = deviations(
+        v["z_comparison"],
+        v["z_comparison_shared"],
+        np.array([name.startswith(MARTIN) for name in comparisons]),
+        0.5,
+    )
+    w = deviations(
+        v["z_trial_timepoint"],
+        v["z_trial_timepoint_shared"],
+        (frame["trial"] == MARTIN).to_numpy(),
+        0.5,
+    )
+    precision = v.get("trial_precision", np.ones(len(trials)))
+    return np.array(
+        [
+            v["overall"]
+            + a[drugs.index(row.drug)]
+            + b[partitions.index(row.partition)]
+            + c[cells.index(row.cell)]
+            + v["tau"] * u[comparisons.index(row.comparison)]
+            / np.sqrt(precision[trials.index(row.trial)])
+            + v["sd_trial_timepoint"] * w[i]
+            for i, row in enumerate(frame.itertuples())
+        ]
+    )  # fmt: skip
+
+
+def hand_prior(spec: ModelSpec, name: str, value: np.ndarray) -> float:
+    if name.startswith("z_"):
+        return float(stats.norm.logpdf(value).sum())
+    if name == "trial_precision":
+        return float(stats.gamma.logpdf(value, 2, scale=1 / 2).sum())
+    if name in {"overall", "effect"}:
+        weak = spec.name.endswith("weak")
+        density = stats.norm(0, 25) if weak else stats.t(5, 0, 10.75)
+        return float(density.logpdf(value).sum())
+    if spec.name.endswith("weak"):
+        return float(stats.halfnorm.logpdf(value, scale=10).sum())
+    if name == "tau":
+        published = stats.invgamma(1.69, scale=10.5)
+        return float((published.logpdf(value) - published.logcdf(50)).sum())
+    return float(stats.halfnorm.logpdf(value, scale=5).sum())
+
+
+def hand_errors(spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray:
+    """Return the covariance of errors from arm means, by DESIGN 6."""
+    n = len(frame)
+    rho = {"_rho_09": 0.9}.get(spec.name.removeprefix("pain_intensity"), 0.6)
+    matrix = np.zeros((n, n))
+    rows = list(frame.itertuples())
+    for i, one in enumerate(rows):
+        for j, two in enumerate(rows):
+            if one.trial != two.trial:
+                continue
+            if spec.structure.pooling == "none" and one.cell != two.cell:
+                continue
+            r = 1.0 if one.timepoint == two.timepoint else rho
+            if one.treatment_arm == two.treatment_arm:
+                matrix[i, j] += r * one.sd_t * two.sd_t / np.sqrt(one.n_t * two.n_t)
+            if one.control_arm == two.control_arm:
+                matrix[i, j] += r * one.sd_c * two.sd_c / np.sqrt(one.n_c * two.n_c)
+    return matrix
+
+
+@pytest.mark.parametrize("ending", STRUCTURES)
+def test_the_log_density_of_a_point_is_the_joint_density_worked_out_by_hand(ending: str) -> None:
+    spec = load_model(f"pain_intensity{ending}")
+    effects = effect_table(load_trials(), spec)
+    model = build_model(spec, effects)
+    compiled = model.compile_fn(
+        model.logp(jacobian=False), mode="FAST_COMPILE", on_unused_input="ignore"
+    )
+    rng = np.random.default_rng(11)
+    for _ in range(3):
+        point = free_point(model, rng)
+        values = dict(untransformed(name, value) for name, value in point.items())
+        expected = sum(hand_prior(spec, name, value) for name, value in values.items())
+        expected += stats.multivariate_normal.logpdf(
+            effects.frame["yi"],
+            hand_theta(spec, effects.frame, values),
+            hand_errors(spec, effects.frame),
+        )
+        assert float(compiled(point)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_dimensions_coordinates_and_variables_are_the_contract(
+    primary: ModelSpec, pain: EffectTable
+) -> None:
+    model = build_model(primary, pain)
+    sizes = {name: len(labels or ()) for name, labels in model.coords.items()}
+    assert sizes == {
+        "cell": 15, "partition": 8, "drug_name": 5, "comparison": 21, "contrast": 31,
+        "trial": 20, "comparison_group": 1, "contrast_group": 1,
+    }  # fmt: skip
+    assert list(model.coords["contrast"] or ()) == list(pain.frame["contrast"])
+    dims = model.named_vars_to_dims
+    assert dims["effect"] == ("cell",)
+    assert dims["partition_effect"] == ("partition",)
+    assert dims["theta"] == dims["yi"] == ("contrast",)
+    assert {rv.name for rv in model.free_RVs if rv.ndim == 0} == {
+        name for name, _ in primary.priors
+    }
+
+
+def test_every_number_that_may_change_is_a_data_container(
+    primary: ModelSpec, pain: EffectTable
+) -> None:
+    model = build_model(primary, pain)
+    values = {data.name: data.get_value() for data in model.data_vars}
+    numbers = {
+        f"prior_{name}_{parameter}": value
+        for name, prior in primary.priors
+        for parameter, value in prior.parameters
+    }
+    assert {name: float(values[name]) for name in numbers} == numbers
+    assert set(values) == {*numbers, "yi_observed", "error_cholesky"}
+    root = values["error_cholesky"]
+    np.testing.assert_allclose(root @ root.T, pain.covariance, rtol=1e-10, atol=1e-10)
+    np.testing.assert_array_equal(values["yi_observed"], pain.frame["yi"])
+    robust = build_model(load_model("pain_intensity_robust"), pain)
+    assert float(robust["degrees_of_freedom"].get_value()) == 4
+
+
+def test_a_model_of_one_trial_and_one_cell_can_be_built(
+    primary: ModelSpec, pain: EffectTable
+) -> None:
+    one = pain.subset(np.arange(31) == 29)
+    model = build_model(primary, one)
+    assert "z_comparison_shared" not in model.named_vars
+    compiled = model.compile_fn(model.logp(), mode="FAST_COMPILE")
+    assert np.isfinite(compiled(model.initial_point()))
+
+
+def test_a_contrast_without_an_effect_is_refused_by_name(primary: ModelSpec) -> None:
+    pain = effect_table(load_trials(), primary)
+    frame = pain.frame.copy()
+    frame.loc[3, "yi"] = np.nan
+    holed = EffectTable(frame, pain.covariance, pain.measure, pain.unit)
+    with pytest.raises(SpecError, match=r"no MD for Noppers 2011a: ketamine/intravenous/short"):
+        build_model(primary, holed)
+
+
+def second_moment(spec: ModelSpec, name: str) -> float:
+    prior = spec.prior(name)
+    found, _ = integrate.quad(
+        lambda x: x**2 * float(np.exp(prior.logpdf(x))), 0, prior.upper or np.inf, limit=200
+    )
+    return found
+
+
+def agree(draws: np.ndarray, expected: np.ndarray) -> None:
+    """Require mean products of draws (draw, n) to lie within 4.5 standard errors of a covariance.
+
+    Of 31 · 32 / 2 = 496 pairs, one lies beyond 4.5 by chance in 300 runs; the seed is fixed.
+    """
+    products = draws[:, :, None] * draws[:, None, :]
+    error = products.std(0) / np.sqrt(len(draws))
+    z = np.abs(products.mean(0) - expected) / error
+    worst = np.unravel_index(z.argmax(), z.shape)
+    assert z.max() < 4.5, (worst, z.max(), products.mean(0)[worst], expected[worst])
+
+
+def test_prior_draws_have_the_covariance_that_the_design_writes_down(
+    primary: ModelSpec, pain: EffectTable
+) -> None:
+    frame = pain.frame
+    model = build_model(primary, pain)
+    theta, effect = pm.draw(
+        [model["theta"], model["effect"]], draws=4000, random_seed=5, mode="FAST_COMPILE"
+    )
+    names = list(dict.fromkeys(frame["cell"]))
+    of = frame["cell"].map(names.index).to_numpy()
+
+    def same(column: str) -> np.ndarray:
+        values = frame[column].to_numpy()
+        return values[:, None] == values[None, :]
+
+    tau2, sd2 = (second_moment(primary, name) for name in ("tau", "sd_trial_timepoint"))
+    in_martin = (frame["trial"] == MARTIN).to_numpy()
+    martin = in_martin[:, None] & in_martin[None, :]
+    u = np.where(same("comparison"), 1.0, np.where(martin, 0.5, 0.0))
+    w = np.where(np.eye(31) > 0, 1.0, np.where(martin, 0.5, 0.0))
+    agree(theta - effect[:, of], tau2 * u + sd2 * w)
+
+    # t with 5 degrees of freedom has variance 5 / 3 times its squared scale; half-normal(5) has 25
+    overall2 = 5 / 3 * 10.75**2
+    mean = overall2 + 25 * (same("drug") + 1.0 * same("partition") + same("cell"))
+    agree(effect[:, of], mean)

@@ -1,0 +1,133 @@
+"""What a fit carries, without a fit: labels, constants, attributes, and what is refused first."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from bayes_nmda.data import TrialData
+from bayes_nmda.effects import EffectTable, effect_table
+from bayes_nmda.errors import UsageError
+from bayes_nmda.model.build import build_model
+from bayes_nmda.model.spec import ModelSpec, load_model
+from bayes_nmda.model.structure import Layout
+from bayes_nmda.posterior.prior_draws import prior_draws
+from bayes_nmda.posterior.sample import _signature, attributes, constants, fit, with_labels
+
+MakeTree = Callable[..., xr.DataTree]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"engine": "gibbs"}, "found engine='gibbs'; allowed"),
+        ({"draws": 0}, "found draws=0; allowed is an integer from 1 up"),
+        ({"chains": -2}, "found chains=-2; allowed is an integer from 1 up"),
+        ({"seed": -1}, "found seed=-1; allowed is an integer from 0 up"),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_is_compiled(
+    primary: ModelSpec, pain: EffectTable, asked: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        fit(primary, pain, **asked)
+
+
+def test_constants_hold_the_table_of_effects_and_the_evidence_behind_each_cell(
+    pain: EffectTable,
+) -> None:
+    data = constants(pain)
+    np.testing.assert_array_equal(data["yi"], pain.frame["yi"])
+    np.testing.assert_array_equal(data["contrast_trial"], pain.frame["trial"])
+    np.testing.assert_array_equal(data["covariance"], pain.covariance)
+    for dim, trials, people in (
+        ("cell", "trials", "participants"),
+        ("partition", "partition_trials", "partition_participants"),
+    ):
+        for label in data[dim].to_numpy():
+            rows = pain.frame[pain.frame[dim] == label]
+            assert int(data[trials].sel({dim: label})) == rows["trial"].nunique()
+            arms: dict[tuple[str, str], int] = {}
+            for row in rows.itertuples():
+                for arm, n in ((row.treatment_arm, row.n_t), (row.control_arm, row.n_c)):
+                    arms[row.trial, arm] = max(n, arms.get((row.trial, arm), 0))
+            assert int(data[people].sel({dim: label})) == sum(arms.values())
+
+
+def test_labels_split_cells_into_drug_route_and_timepoint() -> None:
+    draws = xr.Dataset(
+        {"effect": ("cell", [1.0, 2.0]), "partition_effect": ("partition", [1.0])},
+        {"cell": ["ketamine/oral/short", "ketamine/oral"], "partition": ["ketamine/oral"]},
+    )
+    labelled = with_labels(draws)
+    assert labelled["timepoint"].to_numpy().tolist() == ["short", ""]
+    assert labelled["route"].to_numpy().tolist() == ["oral", "oral"]
+    assert labelled["partition_drug"].to_numpy().tolist() == ["ketamine"]
+
+
+def test_attributes_say_where_a_posterior_came_from(primary: ModelSpec, pain: EffectTable) -> None:
+    attrs = attributes(primary, pain, 3, "nuts")
+    assert json.loads(str(attrs["spec"])) == primary.to_mapping()
+    assert (attrs["spec_hash"], attrs["rows_hash"]) == (primary.hash, pain.hash)
+    assert json.loads(str(attrs["model_files"])) == [list(file) for file in primary.files]
+    assert {"python", "pymc", "nutpie"} <= json.loads(str(attrs["versions"])).keys()
+
+
+def signature(spec: ModelSpec, effects: EffectTable) -> str:
+    return _signature(build_model(spec, effects), spec, Layout.of(effects.frame))
+
+
+def test_a_compiled_model_serves_other_numbers_but_no_other_code(
+    primary: ModelSpec, pain: EffectTable, trials: TrialData
+) -> None:
+    own = signature(primary, pain)
+    numbers = primary.with_prior(sd_drug=("half_normal", 9), overall=("student_t", 3, -5, 4))
+    assert signature(numbers, pain) == own
+    rho = load_model("pain_intensity_rho_03")
+    assert signature(rho, effect_table(trials, rho)) == own
+    moved = EffectTable(
+        pain.frame.assign(yi=-pain.frame["yi"]), pain.covariance, pain.measure, pain.unit
+    )
+    assert signature(primary, moved) == own
+
+    family = primary.with_prior(tau=("half_normal", 10))
+    uncut = primary.with_prior(tau=("inverse_gamma", 1.69, 10.5))
+    within = dataclasses.replace(
+        primary, structure=dataclasses.replace(primary.structure, multi_arm_correlation=0.4)
+    )
+    fewer = pain.subset(np.arange(31) != 5)
+    other = {signature(spec, pain) for spec in (family, uncut, within)}
+    assert len({own, *other, signature(primary, fewer)}) == 5
+
+    # equal labels, other positions: the control arm of one comparison is another one
+    frame = pain.frame.copy()
+    frame.loc[frame["contrast"].str.startswith("Martin 2019: dex"), "control_arm"] = "second"
+    apart = EffectTable(frame, pain.covariance, pain.measure, pain.unit)
+    assert signature(primary, apart) != own
+
+
+def test_draws_from_the_prior_follow_it(primary: ModelSpec, pain: EffectTable) -> None:
+    draws = prior_draws(build_model(primary, pain), primary, seed=5)
+    assert draws["effect"].dims == ("chain", "draw", "cell")
+    for name, prior in primary.priors:
+        values = draws[name].to_numpy().ravel()
+        for p in (0.05, 0.25, 0.5, 0.75, 0.95):
+            # a scrambled net is at least as even as independent draws
+            error = np.sqrt(p * (1 - p) / values.size)
+            assert (values <= prior.quantile(p)).mean() == pytest.approx(p, abs=4 * error)
+    unit = draws["z_comparison"].to_numpy().ravel()
+    assert stats.kstest(unit, "norm").statistic < np.sqrt(-np.log(1e-4 / 2) / (2 * unit.size))
+    again = prior_draws(build_model(primary, pain), primary, seed=5)
+    xr.testing.assert_identical(draws, again)
+
+
+def test_the_deviations_of_the_prior_are_those_of_the_model(pain: EffectTable) -> None:
+    spec = load_model("pain_intensity_robust")
+    draws = prior_draws(build_model(spec, pain), spec, seed=6)
+    precision = draws["trial_precision"].to_numpy().ravel()
+    distance = stats.kstest(precision, stats.gamma(2, scale=1 / 2).cdf).statistic
+    assert distance < np.sqrt(-np.log(1e-4 / 2) / (2 * precision.size))

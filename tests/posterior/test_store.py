@@ -1,0 +1,566 @@
+"""Stored posteriors: never half written, never altered unnoticed, never the wrong answer."""
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bayes_nmda import paths
+from bayes_nmda.data import TrialData
+from bayes_nmda.effects import EffectTable
+from bayes_nmda.errors import FitError, StaleError, StoreError
+from bayes_nmda.model.spec import ModelSpec, load_model
+from bayes_nmda.posterior import sample, store, stored
+
+MakeTree = Callable[..., xr.DataTree]
+NAME = "pain_intensity"
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def tree(fake: MakeTree, primary: ModelSpec) -> xr.DataTree:
+    return fake(primary, draws=40)
+
+
+@pytest.fixture
+def saved(tree: xr.DataTree, trials: TrialData) -> Path:
+    return store.save(tree, inputs=trials.digests)
+
+
+def ship(tree: xr.DataTree) -> Path:
+    """Put a posterior into the last good report, as a build does."""
+    path = paths.latest() / "posteriors" / f"{NAME}.nc"
+    digest = store.write(store.bundle(tree), path)
+    manifest = {"files": {f"posteriors/{NAME}.nc": digest}}
+    (paths.latest() / "manifest.json").write_text(json.dumps(manifest))
+    return path
+
+
+def change_model(old: str, new: str) -> None:
+    path = paths.models() / f"{NAME}.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+# what is kept
+
+
+def test_what_is_read_back_is_what_was_stored(saved: Path, tree: xr.DataTree) -> None:
+    back = store.posterior(NAME)
+    xr.testing.assert_identical(
+        back["constant_data"].to_dataset(), tree["constant_data"].to_dataset()
+    )
+    for name, values in tree["posterior"].data_vars.items():
+        low, high = (
+            values.quantile(0.25, ["chain", "draw"]),
+            values.quantile(0.75, ["chain", "draw"]),
+        )
+        # half a step; a step is at most 1/2,048 of the interquartile range
+        tolerance = (high - low) / 2048 / 2 + 1e-6 * abs(values)
+        assert bool((abs(back["posterior"][name] - values) <= tolerance).all()), name
+    np.testing.assert_array_equal(back["log_likelihood"]["yi"], tree["log_likelihood"]["yi"])
+    assert back.attrs["model"] == NAME
+    assert back.attrs["key"] == saved.name.split(".")[1]
+
+
+def test_one_draw_far_out_in_a_tail_does_not_make_the_others_coarse(tree: xr.DataTree) -> None:
+    dataset = tree["posterior"].to_dataset()
+    values = dataset["tau"].to_numpy().copy()
+    values[0, 0] = 1e9
+    dataset["tau"] = (("chain", "draw"), values)
+    tree["posterior"].dataset = dataset
+    found = store.rounded(tree)["posterior"]["tau"].to_numpy()
+    assert np.abs(found - values).ravel()[1:].max() < 0.01
+    assert found[0, 0] == pytest.approx(1e9)
+
+
+def test_draws_that_do_not_vary_and_draws_that_are_missing_are_kept_as_they_are(
+    tree: xr.DataTree,
+) -> None:
+    dataset = tree["posterior"].to_dataset()
+    values = dataset["effect"].to_numpy().copy()
+    values[..., 0], values[0, 0, 1] = 3.25, np.nan
+    dataset["effect"] = (("chain", "draw", "cell"), values)
+    tree["posterior"].dataset = dataset
+    found = store.rounded(tree)["posterior"]["effect"].to_numpy()
+    assert (found[..., 0] == 3.25).all()
+    assert np.isnan(found[0, 0, 1])
+    assert np.isnan(found).sum() == 1
+
+
+def test_storing_leaves_the_fit_itself_alone(tree: xr.DataTree) -> None:
+    before, attrs = tree.copy(deep=True), dict(tree.attrs)
+    store.save(tree)
+    xr.testing.assert_identical(tree, before)
+    assert tree.attrs == attrs
+
+
+def test_rounding_twice_is_rounding_once_to_the_precision_kept(tree: xr.DataTree) -> None:
+    once = store.rounded(tree)
+    twice = store.rounded(once)
+    np.testing.assert_allclose(twice["posterior"]["effect"], once["posterior"]["effect"], atol=5e-3)
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    scale=st.floats(1e-6, 1e6),
+    shift=st.floats(-1e3, 1e3),
+    values=st.lists(st.floats(-50, 50), min_size=8, max_size=40),
+)
+def test_rounding_moves_no_draw_by_more_than_half_a_step(
+    scale: float, shift: float, values: list[float]
+) -> None:
+    draws = scale * (np.array(values)[None, :] + shift)
+    found = stored._round(xr.DataArray(draws, dims=("chain", "draw"))).to_numpy()
+    low, high = np.quantile(draws, [0.25, 0.75])
+    assert np.abs(found - draws).max() <= (high - low) / 2048 / 2 + 2e-7 * np.abs(draws).max()
+
+
+def test_equal_trees_make_equal_bytes(
+    tree: xr.DataTree, fake: MakeTree, primary: ModelSpec
+) -> None:
+    assert stored.content(tree) == stored.content(fake(primary, draws=40))
+    first = store.save(tree)
+    content, modified = first.read_bytes(), first.stat().st_mtime_ns
+    second = store.save(fake(primary, draws=40))
+    assert second == first
+    assert second.read_bytes() == content
+    assert second.stat().st_mtime_ns >= modified
+
+
+def test_a_bundle_answers_as_the_full_file_does(saved: Path) -> None:
+    full = store.posterior(NAME)
+    small = store.bundle(full)
+    for group in ("posterior", "prior"):
+        for name, values in small[group].data_vars.items():
+            xr.testing.assert_identical(values, full[group][name])
+    assert set(small["posterior"].data_vars) == {
+        name for name in full["posterior"].data_vars if not str(name).startswith("z_")
+    }
+    assert set(small.children) == {"posterior", "prior", "observed_data", "constant_data"}
+    assert {**small.attrs} == {**full.attrs, "bundled": "true"}
+    for group in ("observed_data", "constant_data"):
+        xr.testing.assert_identical(small[group].to_dataset(), full[group].to_dataset())
+
+
+def test_the_light_reader_gives_the_arrays_and_labels_of_xarray(saved: Path) -> None:
+    full, light = store.posterior(NAME), store.read(saved)
+    np.testing.assert_array_equal(light.array("posterior", "effect"), full["posterior"]["effect"])
+    assert light.labels("posterior", "cell") == full["posterior"]["cell"].to_numpy().tolist()
+    assert light.labels("constant_data", "contrast_flags")[0] is not None
+    assert light.has("posterior", "effect")
+    assert not light.has("posterior", "nothing")
+    assert not light.has("nothing", "effect")
+    assert {name: str(value) for name, value in light.attrs.items()} == {
+        name: str(value) for name, value in full.attrs.items()
+    }
+
+
+# what a key covers
+
+
+def test_a_key_covers_rows_model_seed_draws_and_chains(
+    primary: ModelSpec, pain: EffectTable
+) -> None:
+    moved = EffectTable(
+        pain.frame.assign(yi=pain.frame["yi"] + 1), pain.covariance, pain.measure, pain.unit
+    )
+    rho = load_model("pain_intensity_rho_03")
+    keys = [
+        store.fit_key(primary, pain),
+        store.fit_key(primary, moved),
+        store.fit_key(rho, pain),
+        store.fit_key(primary.with_prior(tau=("half_normal", 3)), pain),
+        store.fit_key(primary, pain, seed=1),
+        store.fit_key(primary, pain, draws=1),
+        store.fit_key(primary, pain, chains=1),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert all(len(key) == 16 for key in keys)
+    assert store.fit_key(primary, pain, seed=primary.sampling.seed) == keys[0]
+    retitled = dataclasses.replace(primary, title="Another title")
+    assert store.fit_key(retitled, pain) == keys[0]
+
+
+def test_a_key_covers_versions_and_code(
+    primary: ModelSpec, pain: EffectTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = store.fit_key(primary, pain)
+    with monkeypatch.context() as patch:
+        patch.setattr(sample, "versions", lambda: {"pymc": "0"})
+        assert store.fit_key(primary, pain) != own
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "code_digest", lambda: "other")
+        assert store.fit_key(primary, pain) != own
+    assert store.fit_key(primary, pain) == own
+
+
+def test_load_finds_exactly_this_analysis(
+    saved: Path, primary: ModelSpec, pain: EffectTable
+) -> None:
+    found = store.load(primary, pain)
+    assert found is not None
+    assert found.attrs["key"] == store.fit_key(primary, pain)
+    assert store.load(primary, pain, seed=5) is None
+    assert store.load(load_model("pain_intensity_rho_03"), pain) is None
+
+
+# what is missing, stale or altered
+
+
+def test_nothing_stored_says_what_to_run() -> None:
+    with pytest.raises(StoreError, match=r"found no posterior of pain_intensity .*bayes-nmda fit"):
+        store.posterior(NAME)
+
+
+def test_a_cut_file_is_an_error_that_says_what_to_do(saved: Path) -> None:
+    os.truncate(saved, saved.stat().st_size // 2)
+    with pytest.raises(
+        StoreError, match=r"the file is corrupt\. Delete it and run `bayes-nmda fit"
+    ):
+        store.posterior(NAME)
+
+
+def test_a_byte_that_changed_anywhere_shows(saved: Path) -> None:
+    whole = saved.read_bytes()
+    for place in np.linspace(0, len(whole) - 1, 9).astype(int):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        saved.write_bytes(changed)
+        with pytest.raises(StoreError, match=f"{NAME}.*is corrupt"):
+            store.posterior(NAME)
+    saved.write_bytes(whole)
+    assert store.posterior(NAME).attrs["model"] == NAME
+
+
+def test_something_else_under_the_name_of_a_posterior_is_refused(saved: Path) -> None:
+    for content in (b"", b"no netCDF at all"):
+        saved.write_bytes(content)
+        with pytest.raises(StoreError, match="corrupt"):
+            store.find(NAME)
+        with pytest.raises(StoreError, match="not a posterior that can be read"):
+            store.read(saved)
+
+
+def test_a_foreign_netcdf_file_is_refused_by_what_it_lacks(home: Path) -> None:
+    packed = stored.content(xr.DataTree(xr.Dataset({"x": 1})))
+    digest = hashlib.sha256(packed).hexdigest()[:16]
+    stored.put(store.folder() / f"{NAME}.0123456789abcdef.{digest}.nc", packed)
+    with pytest.raises(
+        StoreError, match=r"found no attribute chains, draws, engine.*Move the file"
+    ):
+        store.posterior(NAME)
+
+
+def test_an_older_broken_file_does_not_stand_in_the_way_of_a_newer_good_one(
+    fake: MakeTree, primary: ModelSpec, trials: TrialData
+) -> None:
+    old = store.save(fake(primary, seed=1, draws=40), inputs=trials.digests)
+    os.truncate(old, 100)
+    os.utime(old, (1, 1))
+    new = store.save(fake(primary, draws=40), inputs=trials.digests)
+    assert store.find(NAME) == new
+
+
+def test_a_changed_row_makes_the_posterior_stale_and_is_named(saved: Path) -> None:
+    table = paths.data() / "outcomes.csv"
+    text = table.read_text(encoding="utf-8")
+    line = next(row for row in text.splitlines() if "sigtermans2009" in row and "pain_int" in row)
+    head = text.splitlines()[0].split(",")
+    cells = line.split(",")
+    assert cells[head.index("mean")]
+    cells[head.index("mean")] = "12.5"
+    table.write_text(text.replace(line, ",".join(cells)), encoding="utf-8")
+    with pytest.raises(StaleError, match=r"older than the rows that it selects.*outcomes\.csv"):
+        store.posterior(NAME)
+
+
+def test_a_table_whose_change_selects_the_same_rows_leaves_the_posterior_good(
+    saved: Path,
+) -> None:
+    table = paths.data() / "trials.csv"
+    text = table.read_text(encoding="utf-8")
+    assert "Netherlands" in text
+    table.write_text(text.replace("Netherlands", "The Netherlands"), encoding="utf-8")
+    assert store.posterior(NAME).attrs["model"] == NAME
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("scale = 10.75", "scale = 10.7"),
+        ("timepoint_correlation = 0.6", "timepoint_correlation = 0.5"),
+        ("ess_min = 400", "ess_min = 500"),
+        ("benefit = [0, 10, 20, 30]", "benefit = [0, 15]"),
+        ('benefit = "negative"', 'benefit = "positive"'),
+    ],
+)
+def test_a_number_of_the_model_file_makes_the_posterior_stale(
+    saved: Path, old: str, new: str
+) -> None:
+    change_model(old, new)
+    if "10.75" in old:
+        change_model("27.6 and 27.6", "27.5 and 27.5")
+    with pytest.raises(StaleError, match=r"older than the model file.*models/pain_intensity\.toml"):
+        store.posterior(NAME)
+
+
+def test_words_of_the_model_file_leave_the_posterior_good(saved: Path) -> None:
+    change_model("title = ", "# a remark\ntitle = ")
+    assert store.posterior(NAME).attrs["model"] == NAME
+
+
+def test_changed_words_are_stored_again_without_sampling(
+    saved: Path, primary: ModelSpec, pain: EffectTable, trials: TrialData
+) -> None:
+    change_model("partial pooling over", "pooling over")
+    spec = load_model(NAME)
+    found = store.load(spec, pain, inputs=trials.digests)
+    assert found is not None
+    assert found.attrs["title"] == "Pain intensity, pooling over drug, route and timepoint"
+    assert json.loads(found.attrs["model_files"]) == [list(file) for file in spec.files]
+    assert store.find(NAME) != saved
+    assert store.load(spec, pain, inputs=trials.digests) is not None
+    assert len(list(store.folder().iterdir())) == 2
+
+
+def test_a_run_with_another_seed_never_answers_for_the_model(
+    fake: MakeTree, primary: ModelSpec, trials: TrialData
+) -> None:
+    store.save(fake(primary, seed=1, draws=40), inputs=trials.digests)
+    with pytest.raises(StoreError, match="with the seed, draws and chains of its model file"):
+        store.posterior(NAME)
+
+
+def test_trial_runs_do_not_push_out_the_fit_that_answers(
+    saved: Path, fake: MakeTree, primary: ModelSpec, trials: TrialData
+) -> None:
+    os.utime(saved, (1, 1))
+    for seed in range(1, 5):
+        store.save(fake(primary, seed=seed, draws=40), inputs=trials.digests)
+    assert store.find(NAME) == saved
+    assert len(list(store.folder().iterdir())) == store.KEPT + 1
+
+
+def test_old_files_of_a_model_give_way_and_those_of_others_stay(
+    fake: MakeTree, primary: ModelSpec
+) -> None:
+    other = dataclasses.replace(primary, name="pain_intensity.v2")
+    kept = store.save(fake(other, seed=1, draws=40))
+    for seed in range(1, 5):
+        newest = store.save(fake(primary, seed=seed, draws=40))
+    assert kept.is_file()
+    assert newest.is_file()
+    assert len(store._files(NAME)) == store.KEPT
+    assert store._files("pain_intensity.v2") == [kept]
+
+
+# what is shipped
+
+
+def test_a_shipped_posterior_answers_where_nothing_is_stored(saved: Path) -> None:
+    path = ship(store.posterior(NAME))
+    saved.unlink()
+    assert store.find(NAME) == path
+    assert store.posterior(NAME).attrs["bundled"] == "true"
+
+
+def test_a_stored_posterior_goes_before_a_shipped_one(saved: Path) -> None:
+    ship(store.posterior(NAME))
+    assert store.find(NAME) == saved
+
+
+def test_a_shipped_posterior_that_changed_shows(saved: Path) -> None:
+    path = ship(store.posterior(NAME))
+    saved.unlink()
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(StoreError, match=r"manifest\.json says .*corrupt"):
+        store.posterior(NAME)
+
+
+@pytest.mark.parametrize("manifest", [None, "", "{}", '{"files": {}}'])
+def test_a_shipped_posterior_without_its_manifest_is_not_trusted(
+    saved: Path, manifest: str | None
+) -> None:
+    ship(store.posterior(NAME))
+    saved.unlink()
+    path = paths.latest() / "manifest.json"
+    if manifest is None:
+        path.unlink()
+    else:
+        path.write_text(manifest)
+    with pytest.raises(StoreError, match="the manifest of the last good report is missing or does"):
+        store.posterior(NAME)
+
+
+# what goes wrong while writing
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond 20 kB, which is what a full disk looks like to a writer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_reported_and_what_was_stored_before_still_answers(
+    saved: Path, fake: MakeTree, primary: ModelSpec, full_disk: None
+) -> None:
+    with pytest.raises(StoreError, match=r"could not be written to posteriors/: File too large"):
+        store.save(fake(primary, seed=9, draws=40))
+    assert list(store.folder().iterdir()) == [saved]
+    assert store.find(NAME) == saved
+
+
+def test_the_words_of_the_system_reach_the_reader(
+    tree: xr.DataTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(StoreError, match=r"No space left on device.*make room"):
+        store.save(tree)
+    assert not list(store.folder().iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_reported(tree: xr.DataTree, home: Path) -> None:
+    (home / "reports" / "output").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match="could not be written to posteriors/"):
+        store.save(tree)
+
+
+def test_an_interrupt_leaves_nothing_behind(
+    tree: xr.DataTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(tree)
+    assert not list(store.folder().iterdir())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bayes_nmda.posterior import stored
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+stored.put(Path(sys.argv[1]), b"x" * 100_000)
+"""
+
+
+def test_a_process_that_is_killed_while_writing_harms_nothing(
+    saved: Path, fake: MakeTree, primary: ModelSpec
+) -> None:
+    target = store.folder() / f"{NAME}.0123456789abcdef.0123456789abcdef.nc"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not target.exists()
+    (part,) = store.folder().glob(".*.part")
+    assert store.find(NAME) == saved
+    store.save(fake(primary, seed=4, draws=40))
+    assert part.exists()  # it may belong to a process that is still writing
+    long_ago = time.time() - 2 * store.ABANDONED
+    os.utime(part, (long_ago, long_ago))
+    store.save(fake(primary, seed=5, draws=40))
+    assert not part.exists()
+
+
+SAVING = """
+import sys
+import xarray as xr
+from bayes_nmda.posterior import store
+tree = xr.open_datatree(sys.argv[1], engine="h5netcdf").load()
+for seed in range(3):
+    tree.attrs["seed"] = 10 * int(sys.argv[2]) + seed
+    store.save(tree)
+"""
+
+
+def test_two_processes_may_store_at_the_same_time(saved: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source.nc"
+    shutil.copy(saved, source)
+    running = [
+        subprocess.Popen([sys.executable, "-c", SAVING, str(source), str(number)])
+        for number in (1, 2)
+    ]
+    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    assert store.find(NAME) == saved
+    for path in store.folder().iterdir():
+        store._verified(path)
+
+
+# fit, gate, store
+
+
+def test_a_fit_that_fails_a_gate_is_not_stored(
+    tree: xr.DataTree,
+    primary: ModelSpec,
+    pain: EffectTable,
+    trials: TrialData,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sample, "fit", lambda *_, **__: tree)  # 160 draws: too few
+    with pytest.raises(FitError, match="bulk ESS of effect"):
+        store.obtain(primary, pain, inputs=trials.digests)
+    assert not store.folder().exists()
+
+
+def test_a_stored_fit_is_not_sampled_again_unless_it_is_corrupt_or_forced(
+    fake: MakeTree,
+    primary: ModelSpec,
+    pain: EffectTable,
+    trials: TrialData,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sampled = []
+
+    def fit(*_: object, **__: object) -> xr.DataTree:
+        sampled.append(1)
+        return fake(primary, draws=300)
+
+    monkeypatch.setattr(sample, "fit", fit)
+    said: list[str] = []
+    ask = {"inputs": trials.digests, "progress": said.append}
+    _, gates = store.obtain(primary, pain, **ask)
+    assert gates["passed"].all()
+    store.obtain(primary, pain, **ask)
+    assert len(sampled) == 1
+    store.obtain(primary, pain, force=True, **ask)
+    assert len(sampled) == 2
+    os.truncate(store.find(NAME), 1000)
+    store.obtain(primary, pain, **ask)
+    assert len(sampled) == 3
+    assert "corrupt" in said[-1]
+    assert store.find(NAME).is_file()
+
+
+def test_attributes_of_any_kind_of_number_can_be_read(home: Path) -> None:
+    path = home / "numbers.nc"
+    with h5py.File(path, "w") as file:
+        file.attrs["seed"] = np.int64(3)
+        file.attrs["many"] = np.arange(2)
+        file.attrs["words"] = "ä"
+    attrs = store.read(path).attrs
+    assert (attrs["seed"], attrs["words"], list(attrs["many"])) == (3, "ä", [0, 1])
