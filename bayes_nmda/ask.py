@@ -16,6 +16,7 @@ from bayes_nmda import query
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query.display import text_table
 from bayes_nmda.query.selection import SELECTORS
+from bayes_nmda.terms import AGAINST
 
 #: Longer answers are a table without sentences.
 _SENTENCES: Final = 4
@@ -266,7 +267,7 @@ def _draws(model: str) -> query.Draws:
 
 
 def _cell(name: str, label: str) -> dict[str, str]:
-    parts = label.split("/")
+    parts = label.partition(AGAINST)[0].split("/")
     if len(parts) > len(SELECTORS) or not all(parts):
         raise UsageError(f"--{name}: found {label!r}; allowed is drug/route/timepoint")
     return dict(zip(SELECTORS, parts, strict=False))

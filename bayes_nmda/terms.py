@@ -46,6 +46,8 @@ OUTCOMES: Final[dict[str, str]] = {
 
 #: Joins drug, route and timepoint into the label of a cell or a partition.
 SEPARATOR: Final = "/"
+#: Stands before the comparator in a label, where that is not placebo.
+AGAINST: Final = " vs "
 
 
 def cell_label(drug: str, route: str, timepoint: str = "") -> str:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import pandas as pd
 
 from bayes_nmda.errors import DataError, QueryError
-from bayes_nmda.terms import DRUGS, SEPARATOR, cell_label, glossary_order
+from bayes_nmda.terms import AGAINST, DRUGS, SEPARATOR, cell_label, glossary_order
 
 #: What must agree for two arms to be compared.
 OCCASION: Final = ["trial", "timepoint", "instrument", "stratum"]
@@ -179,7 +179,8 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
     -------
     DataFrame
         Columns of the treatment arm end in ``_t``, of the control arm in ``_c``; labels are
-        `contrast`, `comparison`, `cell` and `partition`.
+        `contrast`, `comparison`, `cell` and `partition`. A comparator other than placebo ends the
+        labels of cell and partition (``"ketamine/oral/short vs methadone"``): no cell mixes two.
 
     Raises
     ------
@@ -212,12 +213,14 @@ def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
         cell_label(*key)
         for key in zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
     ]
+    against = rows["comparator_c"].map(lambda text: "" if text == "placebo" else f"{AGAINST}{text}")
+    partition, cell = partition + against, pd.Series(cell, index=rows.index) + against
     stratum = rows["stratum"].map(lambda text: f" ({text})" if text else "")
-    against = rows["comparator_c"].map(lambda text: "" if text == "placebo" else f" vs {text}")
-    comparison = rows["label"] + ": " + partition + " vs " + rows["comparator_c"] + stratum
+    placebo = rows["comparator_c"].map(lambda text: " vs placebo" if text == "placebo" else "")
+    comparison = rows["label"] + ": " + partition + placebo + stratum
     arms = " [" + rows["arm_t"] + ", " + rows["arm_c"] + "]"
     ambiguous = arms.groupby(comparison).transform("nunique") > 1
-    contrast = rows["label"] + ": " + pd.Series(cell, index=rows.index) + against + stratum
+    contrast = rows["label"] + ": " + cell + stratum
     rows = rows.assign(
         partition=partition,
         cell=cell,

@@ -128,7 +128,7 @@ class Layout:
     def of(cls, frame: pd.DataFrame) -> Layout:
         """Return the layout of the rows of an effect table."""
         cells = _unique(frame["cell"])
-        drug_route = [SEPARATOR.join(cell.split(SEPARATOR)[:2]) for cell in cells]
+        drug_route = list(frame.drop_duplicates("cell")["partition"])
         partitions = _unique(drug_route)
         drug = [partition.split(SEPARATOR)[0] for partition in partitions]
         trials = _unique(frame["trial"])

@@ -28,7 +28,7 @@ from bayes_nmda.posterior.diagnostics import diagnose
 from bayes_nmda.posterior.exact import chosen_engine
 from bayes_nmda.posterior.predictive import difference_groups, new_trial
 from bayes_nmda.posterior.prior_draws import prior_draws
-from bayes_nmda.terms import Engine
+from bayes_nmda.terms import AGAINST, SEPARATOR, Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,7 +244,11 @@ def with_labels(draws: xr.Dataset) -> xr.Dataset:
     for dim, parts in (("cell", ("drug", "route", "timepoint")), ("partition", ("drug", "route"))):
         if dim not in draws.dims:
             continue
-        split = [str(label).split("/") for label in draws[dim].to_numpy()]
+        named = [str(label).partition(AGAINST) for label in draws[dim].to_numpy()]
+        split = [drug_route.split(SEPARATOR) for drug_route, _, _ in named]
+        against = [comparator or "placebo" for _, _, comparator in named]
+        name = "comparator" if dim == "cell" else f"{dim}_comparator"
+        labelled = labelled.assign_coords({name: (dim, against)})
         for position, part in enumerate(parts):
             values = [words[position] if position < len(words) else "" for words in split]
             name = part if dim == "cell" else f"partition_{part}"

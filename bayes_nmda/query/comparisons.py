@@ -83,6 +83,7 @@ def rank(
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
     if len(cells) < 2:
         raise QueryError(f"rank: found one cell, {cells[0].label}; allowed are two or more")
+    _require_one_comparator("rank", cells)
     variable = VARIABLE[check_target(target)]
     index = [cell.index for cell in cells]
     values = draws.benefit_sign * _by_cell(draws, draws.posterior(variable), index)
@@ -121,6 +122,16 @@ def rank(
         unit="probability and rank",
         direction="rank 1 is the best for patients",
     )
+
+
+def _require_one_comparator(query: str, cells: tuple[Cell, ...]) -> None:
+    """Refuse to set a drug that was compared with one medicine against one compared with another."""
+    comparators = dict.fromkeys(cell.comparator for cell in cells)
+    if len(comparators) > 1:
+        raise QueryError(
+            f"{query}: found cells compared with {', '.join(comparators)}; their effects are about "
+            "different questions: allowed are cells with one comparator"
+        )
 
 
 def _by_cell(draws: Draws, values: Floats, index: list[int]) -> Floats:
@@ -201,6 +212,7 @@ def compare(
     cells = choose_one(draws, "first", first), choose_one(draws, "second", second)
     if cells[0] == cells[1]:
         raise UsageError(f"first and second: found {cells[0].label} twice; allowed are two cells")
+    _require_one_comparator("compare", cells)
     thresholds = choose_thresholds(draws, at_least, "benefit")
     variable = VARIABLE[check_target(target)]
     index = [cell.index for cell in cells]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_nmda.errors import QueryError, UsageError
+from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,6 +74,11 @@ class Cell:
     trials: int
     participants: int
     flags: tuple[str, ...] = ()
+
+    @property
+    def comparator(self) -> str:
+        """What the drug was compared with: the end of the label, placebo where it says none."""
+        return self.label.partition(AGAINST)[2] or "placebo"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,6 @@ _SIGNIFICANT: Final = 3
 _INTERVAL_STEPS: Final = 50
 #: Used where a sentence needs a shorter word than the glossary's.
 _SHORT: Final = {"pain_intensity": "pain"}
-_COMPARATORS: Final = {"placebo": "placebo", "active": "another medicine"}
 _MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -64,10 +63,9 @@ def outcome(draws: Draws) -> str:
     return _SHORT.get(name, OUTCOMES.get(name, name).lower())
 
 
-def versus(draws: Draws) -> str:
+def versus(cell: Cell) -> str:
     """Return the comparison, ``"compared with placebo"``."""
-    name = str(draws.attrs.get("comparator", "placebo"))
-    return f"compared with {_COMPARATORS.get(name, name)}"
+    return f"compared with {cell.comparator}"
 
 
 def drug(cell: Cell) -> str:
@@ -117,7 +115,7 @@ def probability_sentence(
     verb = "lowers" if sign < 0 else "raises"
     return (
         f"The probability that {drug(cell)} {verb} {subject(draws, scale)}"
-        f"{margin(draws, scale, row['at_least'])} {versus(draws)}{moment(cell)}, "
+        f"{margin(draws, scale, row['at_least'])} {versus(cell)}{moment(cell)}, "
         f"{place(row['target'])}{given(scale, row)}, is "
         f"{percent(row['probability'], row['mcse'])} (before the data: "
         f"{percent(row['prior_probability'], row['prior_mcse'])}); "
@@ -159,7 +157,7 @@ def estimate_sentence(draws: Draws, scale: Scale, cell: Cell, row: Mapping[str, 
     change, before = _change(scale, row, kind)
     return (
         f"{start[0].upper()}{start[1:]}{given(scale, row)}, {drug(cell)} changes "
-        f"{subject(draws, scale)} by {change} {versus(draws)}{moment(cell)}; "
+        f"{subject(draws, scale)} by {change} {versus(cell)}{moment(cell)}; "
         f"{favours(scale.towards, ratio=scale.ratio)} (before the data: {before}); "
         f"{evidence(cell.trials, cell.participants)}{remarks(draws, cell)}."
     )
