@@ -143,4 +143,3 @@ def legend_note(content: Content) -> str:
         f"at {', '.join(f'{x:g}' for x in content.primary.spec.thresholds.benefit)} "
         f"{content.primary.spec.unit}."
     )
-

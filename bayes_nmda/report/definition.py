@@ -120,5 +120,7 @@ def _curve(where: str, value: Any) -> tuple[float, float, float]:
         raise ReportError(f"{where}: curve: found {value!r}; allowed are [first, last, step]")
     first, last, step = map(float, value)
     if not (0 <= first < last and 0 < step <= last - first):
-        raise ReportError(f"{where}: curve: found {value!r}; allowed is 0 <= first < last, step > 0")
+        raise ReportError(
+            f"{where}: curve: found {value!r}; allowed is 0 <= first < last, step > 0"
+        )
     return first, last, step

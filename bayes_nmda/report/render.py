@@ -77,9 +77,7 @@ def render(
     """
     values = context(content, figures, loo, inputs)
     made = environment()
-    return {
-        page: made.get_template(template).render(values) for page, template in PAGES.items()
-    }
+    return {page: made.get_template(template).render(values) for page, template in PAGES.items()}
 
 
 def context(

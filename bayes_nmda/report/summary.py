@@ -59,6 +59,7 @@ def summary(content: Content) -> list[str]:
         f"A benefit that many would call important is another matter. {leader.sentences[FIRST + 1]} "
         f"That is the highest of all; the others lie between {chance(others[0])} and "
         f"{chance(others[-1])}.",
+        *_elsewhere(content, leader),
         f"In a new trial of that combination the effect may lie anywhere from "
         f"{limits(leader.new)} {spec.unit} (95 % prediction interval).",
     ]
@@ -69,10 +70,23 @@ def summary(content: Content) -> list[str]:
             f"{harm.certainty}"
             for harm in harms
         )
-        lines.append(
-            f"Harms are not modelled in this report. The review itself published: {said}."
-        )
+        lines.append(f"Harms are not modelled in this report. The review itself published: {said}.")
     return lines
+
+
+def _elsewhere(content: Content, leader: Cell) -> list[str]:
+    """Return how far the leading probability moves under the other scenarios, if there are any."""
+    others = sorted(
+        ((scenario.chances[leader.label], scenario.label) for scenario in content.scenarios[1:]),
+        key=lambda pair: float(pair[0]["probability"]),
+    )
+    if not others:
+        return []
+    (low, first), (high, last) = others[0], others[-1]
+    return [
+        "It depends on assumptions: under other priors and models it lies between "
+        f"{chance(low)} ({first.lower()}) and {chance(high)} ({last.lower()})."
+    ]
 
 
 def published_harms(content: Content) -> list[Harm]:
