@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from bayes_nmda.report.numbers import comparator_words
 from bayes_nmda.report.style import (
     BLUE,
     GREY,
@@ -103,6 +104,7 @@ def predictive_figure(content: Content) -> Figure:
         str(name).replace(": ", ", ").replace("/", ", ")
         for name in tree["observed_data"]["contrast"].to_numpy()
     ]
+    words = comparator_words(spec.select.comparator)
     inside = int(((observed >= low) & (observed <= high)).sum())
     alt = (
         f"{inside} of {observed.size} observed differences lie inside the 95 % interval that the "
@@ -118,7 +120,7 @@ def predictive_figure(content: Content) -> Figure:
         axes.set_ylim(observed.size - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_formatter(lambda value, _: plain(value))
-        direction(axes, unit=spec.unit, benefit=spec.benefit)
+        direction(axes, unit=spec.unit, benefit=spec.benefit, comparator=words)
         svg = drawing(figure, "posterior-predictive", alt)
     return Figure("posterior-predictive", svg, f"{alt} Dot: observed; bar: predicted.", alt)
 

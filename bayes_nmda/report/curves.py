@@ -59,7 +59,7 @@ def threshold_curves(content: Content, partition: str, words: str) -> Figure:
                 sizes, chances, color=colour, lw=2, ls=line, marker=marker, markevery=at, ms=4.5,
                 label=cell.timepoint,
             )  # fmt: skip
-        axes.set(ylim=(0, 1), xlim=(0, sizes[-1]), title=words)
+        axes.set(ylim=(0, 1), xlim=(0, sizes[-1]), title="How probable is a benefit?")
         axes.set_xticks(list(marks) if sizes[-1] in marks else [*marks, sizes[-1]])
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         axes.set(xlabel=f"benefit of at least ({spec.unit})", ylabel="probability")
@@ -102,7 +102,9 @@ def prior_and_posterior(content: Content, partition: str, words: str) -> Figure:
             axes.plot(
                 grid, _density(draws, grid), color=colour, lw=2, ls=line, label=cell.timepoint
             )
-        _finish(axes, words, f"mean effect ({spec.unit}); favours drug: left"
+        _finish(
+            axes,
+            "Before and after the data", f"mean effect ({spec.unit}); favours drug: left"
                 if spec.benefit == "negative"
                 else f"mean effect ({spec.unit}); favours drug: right")  # fmt: skip
         svg = drawing(figure, name, alt)

@@ -9,6 +9,7 @@ from bayes_nmda.report.computation import energy_figure, predictive_figure, rank
 from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
 from bayes_nmda.report.evidence import evidence_figure
 from bayes_nmda.report.forest import forest, limits
+from bayes_nmda.report.numbers import comparator_words
 from bayes_nmda.report.scenarios import scenario_figure
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def _drawn(content: Content) -> Iterator[Figure]:
             thresholds=spec.thresholds.benefit,
             unit=spec.unit,
             benefit=spec.benefit,
+            comparator=comparator_words(spec.select.comparator),
         )
         yield threshold_curves(content, partition, words)
         yield prior_and_posterior(content, partition, words)

@@ -55,6 +55,7 @@ def forest(
     thresholds: Sequence[float],
     unit: str,
     benefit: str,
+    comparator: str,
 ) -> Figure:
     """Return the forest plot of one partition, its cells in order of time.
 
@@ -70,6 +71,8 @@ def forest(
         Sizes of benefit marked by thin lines; positive.
     unit, benefit
         Unit of the effect, and the sign that favours the drug.
+    comparator
+        What the drug is compared with, in words.
     """
     name = identifier("forest", partition)
     rows = sum(3 + sum(c.cell == cell.label for c in contrasts) for cell in cells)
@@ -90,21 +93,19 @@ def forest(
         y = 0
         for cell in cells:
             y = _cell(axes, y, cell, [row for row in contrasts if row.cell == cell.label])
-        axes.set(xlim=span, ylim=(y - 0.3, -0.9), yticks=[])
+        axes.set(xlim=span, ylim=(y - 0.3, -1.2), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(lambda value, _: plain(value))
         axes.set_xticks([tick for tick in range(-100, 101, 20) if span[0] <= tick <= span[1]])
-        direction(axes, unit=unit, benefit=benefit)
+        direction(axes, unit=unit, benefit=benefit, comparator=comparator)
         svg = drawing(figure, name, alt)
     caption = (
-        f"{partition}: mean difference in pain against placebo, in {unit}; negative favours the "
+        f"{partition}: difference in pain against {comparator}, in {unit}; {benefit} favours the "
         "drug. Grey: what the trial found, with 95 % confidence interval. Colour: the same trial "
-        "after partial pooling, with 95 % credible interval (numbers on the right). Diamond: mean "
-        "effect of the cell. Open bar: effect to expect in a new trial. n: participants on drug / "
-        "placebo. Bias: the review's judgement of the randomisation process only, L low risk, "
-        "S some concerns."
-        if benefit == "negative"
-        else f"{partition}: difference against placebo, in {unit}; positive favours the drug."
+        "as the model sees it in the light of the others, with 95 % credible interval (numbers on "
+        "the right). Diamond: mean effect of the cell. Open bar: effect to expect in a new trial. "
+        f"n: participants on drug / {comparator}. Bias: the review's judgement of the "
+        "randomisation process only, L low risk, S some concerns, H high risk, ? not judged."
     )
     return Figure(name, svg, caption, alt)
 
@@ -121,13 +122,13 @@ def _heading(axes: Axes) -> None:
         (_RAW, "As found", "left"),
         (_RIGHT, "Estimate", "left"),
     ):
-        _text(axes, x, -0.6, words, ha=side, color=GREY)
+        _text(axes, x, -0.85, words, ha=side, color=GREY)
 
 
 def _cell(axes: Axes, y: int, cell: Cell, contrasts: Sequence[Contrast]) -> int:
     """Draw one cell from row ``y`` on and return the next free row."""
     colour, marker, _ = TIMEPOINT_STYLE[cell.timepoint]
-    words = f"{cell.timepoint.capitalize()} term" if cell.timepoint else "All"
+    words = cell.timepoint.capitalize() if cell.timepoint else "All"
     _text(axes, _LEFT, y, words, ha="left", weight="bold", color=colour)
     y += 1
     for row in contrasts:

@@ -13,6 +13,8 @@ from typing import Final
 
 from bayes_nmda.errors import ReportError
 
+#: MathML trims plain spaces.
+NBSP: Final = "\N{NO-BREAK SPACE}"
 _SYMBOLS: Final = {
     "theta": "θ", "tau": "τ", "mu": "μ", "sigma": "σ", "omega": "ω", "rho": "ρ", "nu": "ν",
     "eta": "η", "sim": "∼", "sum": "∑", "cdot": "⋅", "le": "≤", "ge": "≥", "in": "∈",
@@ -69,7 +71,7 @@ def _atom(token: re.Match[str], tokens: Iterator[re.Match[str]], tex: str) -> st
     if token["open"]:
         return _row(tokens, tex)
     if token["word"] is not None:
-        return f"<mtext>{escape(token['word'])}</mtext>"
+        return f"<mtext>{escape(token['word']).replace(' ', NBSP)}</mtext>"
     if token["command"]:
         symbol = _SYMBOLS.get(token["command"])
         if symbol is None:

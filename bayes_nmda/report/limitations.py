@@ -23,7 +23,7 @@ class FlagCount:
 
 
 def flag_counts(content: Content) -> list[FlagCount]:
-    """Return every flag of the contrasts in this report, with how many carry it and which trials."""
+    """Return every flag of the contrasts in this report, with number and trials that carry it."""
     found: dict[str, list[str]] = {}
     for row in content.contrasts:
         for flag in row.flags.split(";"):

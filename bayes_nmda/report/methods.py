@@ -69,8 +69,8 @@ def methods(spec: ModelSpec) -> list[Paragraph]:
             + spec.covariance.source,
             (
                 r"y \sim \mathrm{MVN}(\theta, V)",
-                r"V_{i j} = \sum_{a} r_{i j} \cdot \mathrm{se}_{a i} \cdot \mathrm{se}_{a j}, "
-                r"\quad r_{i j} = 1 \mathrm{ at one timepoint, } "
+                r"V_{i j} = \sum_{a} r_{i j} \cdot \mathrm{se}_{a i} \cdot \mathrm{se}_{a j}",
+                r"r_{i j} = 1 \mathrm{ at one timepoint, } "
                 rf"{spec.covariance.timepoint_correlation:g} \mathrm{{ between timepoints}}",
             ),
         ),
@@ -101,6 +101,7 @@ def methods(spec: ModelSpec) -> list[Paragraph]:
 
 
 def _effects(spec: ModelSpec) -> list[Paragraph]:
+    terms: tuple[str, ...]
     match spec.structure.pooling:
         case "partial":
             words = (
@@ -112,8 +113,8 @@ def _effects(spec: ModelSpec) -> list[Paragraph]:
             terms = (
                 _CELL + r" = \mu + a_{\mathrm{drug}} + b_{\mathrm{drug, route}} "
                 r"+ c_{\mathrm{drug, route, time}}",
-                r"a \sim \mathrm{Normal}(0, \sigma_{\mathrm{drug}}^{2}), \quad "
-                r"b \sim \mathrm{Normal}(0, \sigma_{\mathrm{route}}^{2}), \quad "
+                r"a \sim \mathrm{Normal}(0, \sigma_{\mathrm{drug}}^{2})",
+                r"b \sim \mathrm{Normal}(0, \sigma_{\mathrm{route}}^{2})",
                 r"c \sim \mathrm{Normal}(0, \sigma_{\mathrm{time}}^{2})",
             )
         case "none":

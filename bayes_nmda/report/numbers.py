@@ -85,6 +85,11 @@ def _error(record: Mapping[str, Any]) -> float:
     return float(max(record[name] for name in ("mcse", "mcse_lower", "mcse_upper")))
 
 
+def comparator_words(comparator: str) -> str:
+    """Return what a drug is compared with, "placebo" or "other medicine"."""
+    return "other medicine" if comparator == "active" else comparator
+
+
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, "1 trial" or "3 trials"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

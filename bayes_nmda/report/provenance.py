@@ -1,4 +1,4 @@
-"""Where a report comes from: commit, versions, digests and seeds. Nothing that changes by the hour."""
+"""Where a report comes from: commit, versions, digests, seeds; no time of day."""
 
 from __future__ import annotations
 

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 PAGES: Final = {"index.html": "report.html.j2", "report.md": "report.md.j2"}
 
 
+def _interval(pair: tuple[float, float], decimals: int = 1) -> str:
+    low, high = pair
+    return numbers.interval(low, high, decimals)
+
+
 def environment() -> Environment:
     """Return the templates of ``reports/templates`` with the words and numbers they use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -46,7 +51,7 @@ def environment() -> Environment:
         "limits": numbers.limits,
         "prior_limits": numbers.prior_limits,
         "signed": numbers.signed,
-        "interval": lambda pair, decimals=1: numbers.interval(*pair, decimals),
+        "interval": _interval,
         "outcome": numbers.outcome,
         "partition_words": partition_words,
         "slug": numbers.identifier,

@@ -47,7 +47,7 @@ PAGE: Final = 6.9
 COLUMN: Final = 3.3
 SMALL: Final = 9.0
 
-_SETTINGS: Final[dict[str, Any]] = {
+_SETTINGS: Final[Any] = {  # Matplotlib types each key apart
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": SMALL,
@@ -125,9 +125,9 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     return re.sub(r"\n+", "\n", text).strip() + "\n"
 
 
-def direction(axes: Axes, *, unit: str, benefit: str) -> None:
+def direction(axes: Axes, *, unit: str, benefit: str, comparator: str) -> None:
     """Label the x axis with unit and direction, "favours drug ← → favours placebo"."""
-    sides = ("favours drug", "favours placebo")
+    sides = ("favours drug", f"favours {comparator}")
     left, right = sides if benefit == "negative" else sides[::-1]
     axes.set_xlabel(f"{left}  ←   difference ({unit})   →  {right}")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bayes_nmda.report.content import FIRST
-from bayes_nmda.report.numbers import chance, count, limits, outcome, signed
+from bayes_nmda.report.numbers import chance, count, interval, limits, outcome, signed
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Cell, Content
@@ -47,16 +47,17 @@ def summary(content: Content) -> list[str]:
     )
     single = sum(cell.mean["trials"] == 1 for cell in content.cells)
     lines = [
-        f"{count(whole['trials'], 'trial')} with {whole['participants']:,} participants compare one "
-        f"of these drugs with placebo and give usable numbers on pain. They fill "
-        f"{len(content.cells)} combinations of drug, route and timepoint; {single} of those rest on "
-        "a single trial.",
-        "Some benefit on average is more probable than none in every combination: the probability "
-        f"lies between {chance(any_benefit[0])} and {chance(any_benefit[-1])}."
+        f"{count(whole['trials'], 'trial')} with {whole['participants']:,} participants compare "
+        f"one of these drugs with {spec.select.comparator} and give usable numbers on pain. They "
+        f"fill {len(content.cells)} combinations of drug, route and timepoint; {single} of those "
+        "rest on a single trial.",
+        "Some benefit on average is more probable than none in every combination, but the "
+        "combinations borrow from one another and are not separate findings: the probability lies "
+        f"between {chance(any_benefit[0])} and {chance(any_benefit[-1])}."
         if float(any_benefit[0]["probability"]) > 0.5
         else "The probability of any benefit on average lies between "
         f"{chance(any_benefit[0])} and {chance(any_benefit[-1])}.",
-        f"A benefit that many would call important is another matter. {leader.sentences[FIRST + 1]} "
+        f"How large a benefit is another matter. {leader.sentences[FIRST + 1]} "
         f"That is the highest of all; the others lie between {chance(others[0])} and "
         f"{chance(others[-1])}.",
         *_elsewhere(content, leader),
@@ -93,15 +94,19 @@ def published_harms(content: Content) -> list[Harm]:
     """Return the pooled results on harms that the review published, as printed."""
     table = content.trials.published
     rows = table[(table["kind"] == "pooled") & table["outcome"].isin(content.definition.harms)]
-    return [
-        Harm(
-            f"{outcome(row.outcome).lower()} with {row.route} {row.drug} against {row.comparator}",
-            signed(row.estimate, int(row.decimals)),
-            f"{signed(row.ci_low, int(row.decimals))} to {signed(row.ci_high, int(row.decimals))}",
-            row.certainty or "not stated",
+    harms = []
+    for row in rows.to_dict("records"):
+        digits = int(row["decimals"])
+        words = f"{outcome(row['outcome']).lower()} with {row['route']} {row['drug']}"
+        harms.append(
+            Harm(
+                f"{words} against {row['comparator']}",
+                signed(row["estimate"], digits),
+                interval(row["ci_low"], row["ci_high"], digits),
+                str(row["certainty"]) or "not stated",
+            )
         )
-        for row in rows.itertuples()
-    ]
+    return harms
 
 
 def unreported(content: Content) -> list[str]:
