@@ -36,6 +36,9 @@ DIMS = {
 }
 #: Variables that the group ``mixture`` keeps; what is said of a single trial comes from draws.
 IN_MIXTURE = ("overall", "partition_effect", "effect", "new_trial")
+ALONE = ("effect", "new_trial")
+#: Binary digits of a mean or SD in the group ``mixture``; more would only be noise on the disk.
+DIGITS = 13
 
 
 def fit_exact(
@@ -229,37 +232,46 @@ def _log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
 
 
 def _mixture(exact: ExactPosterior, spec: ModelSpec) -> xr.Dataset:
-    """Return the weighted points, as 32-bit floats but for the weights."""
+    """Return the weighted points, short enough for a file."""
     variables: dict[str, Any] = {}
     if not _alone(spec):
         (mixture,) = exact.mixtures
         variables["weight"] = ("point", mixture.weight)
         variables["replicate"] = ("point", mixture.replicate.astype(np.int16))
         for name, values in _named_scales(exact, mixture.scales).items():
-            variables[name] = ("point", values.astype(np.float32))
+            variables[name] = ("point", _short(values))
         for name in IN_MIXTURE:
             dim = DIMS[name]
             for suffix, part in (("mean", mixture.mean), ("sd", mixture.sd)):
                 values = part[name] if dim else part[name][:, 0]
                 dims = ("point", dim) if dim else ("point",)
-                variables[f"{name}_{suffix}"] = (dims, values.astype(np.float32))
+                variables[f"{name}_{suffix}"] = (dims, _short(values))
     else:
-        size = max(len(mixture.weight) for mixture in exact.mixtures)
-
-        def column(parts: list[Any], fill: float, kind: type) -> Any:
-            padded = [np.pad(part, (0, size - len(part)), constant_values=fill) for part in parts]
-            return (("point", "cell"), np.stack(padded, axis=1).astype(kind))
-
         mixtures = exact.mixtures
-        variables["weight"] = column([m.weight for m in mixtures], 0, np.float64)
-        variables["replicate"] = column([m.replicate for m in mixtures], 0, np.int16)
-        variables["tau"] = column([m.scales[:, 0] for m in mixtures], 1, np.float32)
-        for name in ("effect", "new_trial"):
-            variables[f"{name}_mean"] = column(
-                [m.mean[name][:, 0] for m in mixtures], 0, np.float32
-            )
-            variables[f"{name}_sd"] = column([m.sd[name][:, 0] for m in mixtures], 1, np.float32)
+        variables["weight"] = _columns([m.weight for m in mixtures], 0.0)
+        replicates = _columns([m.replicate for m in mixtures], 0)
+        variables["replicate"] = (replicates[0], replicates[1].astype(np.int16))
+        for name, parts, fill in (
+            ("tau", [m.scales[:, 0] for m in mixtures], 1.0),
+            *((f"{n}_mean", [m.mean[n][:, 0] for m in mixtures], 0.0) for n in ALONE),
+            *((f"{n}_sd", [m.sd[n][:, 0] for m in mixtures], 1.0) for n in ALONE),
+        ):
+            dims, values = _columns(parts, fill)
+            variables[name] = (dims, _short(values))
     coords = {"cell": list(exact.layout.cells)}
     if not _alone(spec):
         coords["partition"] = list(exact.layout.partitions)
     return xr.Dataset(variables, coords)
+
+
+def _columns(parts: list[Any], fill: float) -> tuple[tuple[str, str], Any]:
+    """Return points of cells side by side; where a cell has fewer, the rest weighs 0."""
+    size = max(len(part) for part in parts)
+    padded = [np.pad(part, (0, size - len(part)), constant_values=fill) for part in parts]
+    return ("point", "cell"), np.stack(padded, axis=1)
+
+
+def _short(values: Floats) -> Any:
+    """Return 32-bit floats of `DIGITS` binary digits: an error of at most one part in 8,192."""
+    fraction, exponent = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(fraction, DIGITS)), exponent - DIGITS).astype(np.float32)

@@ -29,8 +29,9 @@ def _level_variances(
     scale: Floats,
     partition: Integers,
     drug: Integers,
-    m: Floats,
     k: Floats,
+    c: Floats,
+    a: Floats,
     b: Floats,
     unit: Floats,
     v: Floats,
@@ -57,22 +58,16 @@ def _level_variances(
                 unit[i] += drug2
             if partition[i] == p:
                 unit[i] += route2
-        # explained variance unit' H⁻¹ unit, with H⁻¹ = M − M P M and P = k − b'b
-        for i in range(size):
-            total = 0.0
-            for j in range(size):
-                total += m[i, j] * unit[j]
-            v[i] = total
+        # what the data explain: unit' C A⁻¹ C' unit = |U'⁻¹ C' unit|²
         explained = 0.0
         for i in range(size):
-            explained += unit[i] * v[i]
-            for j in range(size):
-                explained -= v[i] * k[i, j] * v[j]
-        for h in range(size):
             total = 0.0
-            for j in range(size):
-                total += b[h, j] * v[j]
-            explained += total * total
+            for j in range(i, size):
+                total += c[i, j] * unit[j]
+            for h in range(i):
+                total -= a[h, i] * v[h]
+            v[i] = total / a[i, i]
+            explained += v[i] * v[i]
         prior = overall2 if p < 0 else overall2 + drug2 + route2
         out[1 + p] = prior - explained
 
@@ -119,7 +114,7 @@ def summarise(
         for i in range(mean.shape[1]):
             mean[point, i] += loc
         halve(a, d)
-        _level_variances(scale, partition, drug, m, k, d, g, v, variance[point])
+        _level_variances(scale, partition, drug, k, c, a, d, g, v, variance[point])
         if not contrasts:
             continue
         for i in range(size):  # c := posterior covariance of cells

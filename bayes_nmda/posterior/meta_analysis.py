@@ -104,7 +104,7 @@ def meta_analysis(
     ...     [-2.3, -1.3], [0.6, 0.64], mu=("normal", 0, 4), tau=("half_normal", 0.5)
     ... )
     >>> round(result.mu.mean, 3), round(result.prob_below(0), 4)
-    (-1.781, 0.9976)
+    (-1.79, 0.9977)
     """
     effects, errors = checked_trials(yi, sei)
     if trials is None:

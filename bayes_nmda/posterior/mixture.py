@@ -13,8 +13,8 @@ from bayes_nmda.posterior.prior_densities import Array
 
 _SQRT_HALF = math.sqrt(0.5)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
-_CLOSE = 1e-4  # a step of Halley's method this small leaves an error of its cube
-_BEYOND = 1e140  # an atom far out stands for everything beyond it
+_CLOSE = 1e-3  # a step of Halley's method this small leaves an error of its cube
+_BEYOND = 322.0  # in logs: an atom far out stands for everything beyond it
 
 
 @compiled
@@ -64,7 +64,12 @@ def mixture_quantile(p: float, z: float, weights: Array, means: Array, sds: Arra
     above = p > 0.5
     wanted = 1.0 - p if above else p
     sign = -1.0 if above else 1.0
-    x = min(max(z * unit, low), high)  # all places are reckoned from the middle
+    spread = 0.0
+    for i in range(weights.size):
+        spread += weights[i] * (sds[i] * sds[i] + (means[i] - middle) ** 2)
+    # The SD is the better first guess, except where it is blown up by a heavy tail.
+    guess = min(math.sqrt(spread), 2.0 * unit)
+    x = min(max(z * guess, low), high)  # all places are reckoned from the middle
     for turn in range(300):
         tail = 0.0
         density = 0.0
@@ -105,4 +110,9 @@ def mixture_quantile(p: float, z: float, weights: Array, means: Array, sds: Arra
             if not low < following < high:
                 following = 0.5 * (low + high)
         x = following
-    return middle + x if abs(x) < _BEYOND * max(unit, 1e-300) else math.copysign(math.inf, x)
+    if abs(x) < 1e60 * unit:
+        return middle + x
+    log_sd = 0.0
+    for i in range(weights.size):
+        log_sd += weights[i] * math.log(sds[i])
+    return middle + x if math.log(abs(x)) - log_sd < _BEYOND else math.copysign(math.inf, x)

@@ -52,7 +52,8 @@ from bayes_nmda.posterior.prior_densities import (
 
 ATOM_BELOW, ATOM_ABOVE = 2.0, 3.0
 _WIDEST = 2.0  # conditional means and SDs vary on a scale of 1 on the axis
-_WIDEST_TAIL = 8.0  # in tails that only moments see
+_WIDER, _LITTLE = 4.0, 1e-5  # where a panel has little mass, and an error in it little effect
+_WIDEST_TAIL, _LEAST = 8.0, 1e-8
 _RESOLVED = 1e-9
 _NEGLIGIBLE = 1e-13
 _NEGLIGIBLE_MOMENT = 1e-11
@@ -189,7 +190,6 @@ def march(
         near, far = (ORDER, 1) if leftwards else (1, ORDER)
         falls = block[far, MASS] <= block[near, MASS]
         done = falls and mass <= _NEGLIGIBLE * totals[0]
-        thin = done
         if done and not leftwards:
             ratio = block[far, TAU] / block[near, TAU]
             fall = block[far, MASS] * ratio
@@ -234,7 +234,8 @@ def march(
                 count += 1
             return blocks, count
         width *= better_width(rest, totals[0], 2.0)
-        width = min(width, _WIDEST_TAIL if thin else _WIDEST)
+        widest = _WIDEST if mass > _LITTLE * totals[0] else _WIDER
+        width = min(width, widest if mass > _LEAST * totals[0] else _WIDEST_TAIL)
 
 
 @compiled

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.spec import ModelSpec, Sampling
+    from bayes_nmda.terms import Engine
 
 __all__ = [
     "KEPT",
@@ -53,6 +54,11 @@ KEPT = 3
 #: Seconds after which a file that was never finished belongs to a process that was killed.
 ABANDONED = 3600.0
 _KEY = 16
+#: Modules of the exact engine.
+_EXACT = (
+    *("exact", "exact_family", "exact_tree", "gaussian", "gaussian_kernel", "gaussian_moments"),
+    *("grid", "importance", "matrices", "normal_mixture"),
+)
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SAMPLING = ("predictive.py", "prior_draws.py", "sample.py")
 _REQUIRED = frozenset(
@@ -79,8 +85,17 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+def exact_digest() -> str:
+    """Return the SHA-256 of the source of the exact engine."""
+    digest = hashlib.sha256()
+    for name in _EXACT:
+        digest.update((_PACKAGE / "posterior" / f"{name}.py").read_bytes())
+    return digest.hexdigest()
+
+
 def _key(rows: str, spec: str, numbers: Mapping[str, int], engine: str, used: object) -> str:
     parts = [rows, spec, dict(numbers), engine, used, code_digest()]
+    parts += [exact_digest()] if engine == "exact" else []
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_KEY]
 
 
@@ -88,11 +103,13 @@ def fit_key(
     spec: ModelSpec,
     effects: EffectTable,
     *,
+    engine: Engine = "nuts",
     seed: int | None = None,
     draws: int | None = None,
     chains: int | None = None,
 ) -> str:
-    """Return the key of a fit by NUTS: 16 hexadecimal digits that cover all that moves a draw."""
+    """Return the key of a fit: 16 hexadecimal digits that cover all that moves a draw."""
+    from bayes_nmda.posterior.exact import chosen_engine
     from bayes_nmda.posterior.sample import versions
 
     numbers = {
@@ -100,7 +117,8 @@ def fit_key(
         "draws": draws or spec.sampling.draws,
         "chains": chains or spec.sampling.chains,
     }
-    return _key(effects.hash, spec.hash, numbers, "nuts", versions())
+    used = chosen_engine(spec, engine)
+    return _key(effects.hash, spec.hash, numbers, used, versions())
 
 
 def save(tree: xr.DataTree, *, inputs: Mapping[str, str] | None = None) -> Path:
@@ -163,6 +181,7 @@ def load(
     spec: ModelSpec,
     effects: EffectTable,
     *,
+    engine: Engine = "nuts",
     seed: int | None = None,
     draws: int | None = None,
     chains: int | None = None,
@@ -174,6 +193,8 @@ def load(
     ----------
     spec, effects
         The analysis and its contrasts.
+    engine
+        As in `bayes_nmda.fit`.
     seed, draws, chains
         Instead of the numbers in the model file.
     inputs
@@ -186,7 +207,7 @@ def load(
     StoreError
         If the file is there but its bytes changed since it was written.
     """
-    key = fit_key(spec, effects, seed=seed, draws=draws, chains=chains)
+    key = fit_key(spec, effects, engine=engine, seed=seed, draws=draws, chains=chains)
     for path in _files(spec.name):
         if path.name.rsplit(".", 3)[1] == key:
             return _open(path if inputs is None else _renewed(path, spec, inputs))
@@ -211,6 +232,7 @@ def obtain(
     effects: EffectTable,
     *,
     inputs: Mapping[str, str],
+    engine: Engine = "nuts",
     progress: Callable[[str], None] | None = None,
     force: bool = False,
 ) -> tuple[xr.DataTree, pd.DataFrame]:
@@ -222,6 +244,8 @@ def obtain(
         The analysis and its contrasts.
     inputs
         `TrialData.digests` of the data.
+    engine
+        As in `bayes_nmda.fit`.
     progress
         Called with a short text at each step.
     force
@@ -237,12 +261,12 @@ def obtain(
 
     say = progress or (lambda _: None)
     try:
-        stored = None if force else load(spec, effects, inputs=inputs)
+        stored = None if force else load(spec, effects, engine=engine, inputs=inputs)
     except StoreError as error:
         say(f"{error} It is sampled again.")
         stored = None
     if stored is None:
-        tree = fit(spec, effects, progress=progress)
+        tree = fit(spec, effects, engine=engine, progress=progress)
         require_gates(tree)
         stored = _open(save(tree, inputs=inputs))
     return stored, require_gates(stored)

@@ -114,8 +114,9 @@ def bundle(tree: xr.DataTree) -> xr.DataTree:
         used = {dim for values in dataset.data_vars.values() for dim in values.dims}
         unused = [name for name, values in dataset.coords.items() if not set(values.dims) <= used]
         kept[group] = dataset.drop_vars(unused)
-    for group in ("observed_data", "constant_data"):
-        kept[group] = tree[group].to_dataset()
+    for group in ("observed_data", "constant_data", "mixture"):
+        if group in tree.children:  # only the exact engine makes a mixture
+            kept[group] = tree[group].to_dataset()
     small = xr.DataTree.from_dict(kept)
     small.attrs = {**tree.attrs, "bundled": "true"}
     return small

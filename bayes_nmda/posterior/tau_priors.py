@@ -142,7 +142,7 @@ def tau_prior(spec: Prior | TauPrior, *, upper: float = math.inf, scale: float =
     --------
     >>> prior = tau_prior("bartos2021:pain", scale=25, upper=50)
     >>> prior.parameters, round(prior.truncated_mass, 3)
-    ((1.69, 10.5), 0.042)
+    ((1.69, 10.5), 0.041)
     """
     name = citation = note = ""
     if isinstance(spec, TauPrior):

@@ -40,7 +40,7 @@ def deviations(
 
 
 def hand_theta(spec: ModelSpec, frame: pd.DataFrame, v: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the contrasts' true effects by DESIGN 6, indexed by words and not by positions."""
+    """Return the contrasts' true effects indexed by words and not by positions."""
     cells = list(dict.fromkeys(frame["cell"]))
     partitions = list(dict.fromkeys(frame["partition"]))
     drugs = list(dict.fromkeys(frame["drug"]))
@@ -97,7 +97,7 @@ def hand_prior(spec: ModelSpec, name: str, value: np.ndarray) -> float:
 
 
 def hand_errors(spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray:
-    """Return the covariance of errors from arm means, by DESIGN 6."""
+    """Return the covariance of errors from the SDs and numbers of arms."""
     n = len(frame)
     rho = {"_rho_09": 0.9}.get(spec.name.removeprefix("pain_intensity"), 0.6)
     matrix = np.zeros((n, n))

@@ -7,9 +7,9 @@ import math
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import integrate, interpolate, stats
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.posterior.meta_analysis import MetaAnalysis, meta_analysis
@@ -56,7 +56,7 @@ def compare(
 @st.composite
 def analyses(draw: st.DrawFn) -> tuple:
     """Return data and priors from the whole range that is promised."""
-    k = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 20, 200]))
+    k = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 20]))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     decades = draw(st.sampled_from([0.0, 1.0, 3.0, 6.0]))
     sei = 10 ** rng.uniform(-decades / 2, decades / 2, k)
@@ -95,7 +95,13 @@ def analyses(draw: st.DrawFn) -> tuple:
     return yi, sei, mu, tau, upper
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+# Health is a matter of the machine's load here: one example takes a dense grid of a second.
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(analyses())
 def test_every_number_agrees_with_a_dense_grid(case: tuple) -> None:
     yi, sei, mu, tau, upper = case
@@ -110,6 +116,15 @@ def test_every_number_agrees_with_a_dense_grid_at_length(case: tuple) -> None:
     compare(meta_analysis(yi, sei, mu=mu, tau=tau, tau_upper=upper), yi, sei, mu, tau, upper)
 
 
+@pytest.mark.parametrize("between", [0.0, 0.3])
+def test_two_hundred_trials_agree_with_a_dense_grid(between: float) -> None:
+    rng = np.random.default_rng(200)
+    sei = 10 ** rng.uniform(-3, 3, 200)
+    yi = 1e6 + rng.normal(0.0, 1.0, 200) * np.hypot(sei, between)
+    mu, tau = ("normal", 1e6, 10.0), ("half_normal", 0.5)
+    compare(meta_analysis(yi, sei, mu=mu, tau=tau), yi, sei, mu, tau, math.inf)
+
+
 @pytest.mark.parametrize("df", [1.0, 3.0, 5.0, 40.0])
 @pytest.mark.parametrize("shift", [0.0, 30.0])
 def test_a_student_t_prior_of_mu_agrees_with_a_two_dimensional_grid(
@@ -117,11 +132,11 @@ def test_a_student_t_prior_of_mu_agrees_with_a_two_dimensional_grid(
 ) -> None:
     yi, sei, tau_scale = YI + shift, SEI, 0.8
     result = meta_analysis(yi, sei, mu=("student_t", df, 0, 0.5), tau=("half_normal", tau_scale))
-    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = np.polynomial.legendre.leggauss(160)
     top = 14.0 if shift == 0.0 else 40.0
     tau, weights = 0.5 * top * (nodes + 1.0), 0.5 * top * weights
     prior = weights * stats.halfnorm.pdf(tau, scale=tau_scale)
-    mu = np.linspace(-60.0, 90.0, 300_001)
+    mu = np.linspace(-60.0, 90.0, 40_001)
     # Split the integrals at the quantiles that are asked for: the density is summed on a fine grid.
     like = np.zeros(mu.size)
     for t, w in zip(tau, prior, strict=True):
@@ -134,9 +149,10 @@ def test_a_student_t_prior_of_mu_agrees_with_a_two_dimensional_grid(
     step = mu[1] - mu[0]
     below = integrate.cumulative_simpson(density, dx=step, initial=0.0)
     assert result.log_marginal == pytest.approx(math.log(below[-1]), abs=ACCURACY)
+    exact = interpolate.CubicSpline(mu, below / below[-1])
     for p in (0.025, 0.5, 0.9):
         x = result.mu.quantile(p)
-        assert np.interp(x, mu, below / below[-1]) == pytest.approx(p, abs=ACCURACY)
+        assert exact(x) == pytest.approx(p, abs=ACCURACY)
     mean = integrate.simpson(density * mu, dx=step) / below[-1]
     assert result.mu.mean == pytest.approx(mean, abs=ACCURACY * result.mu.sd)
 

@@ -1,0 +1,239 @@
+"""What is stale is built, what is built is checked, and only what passed is published.
+
+Everything that can be wrong without sampling (data, every model file, the definition, the
+templates, the replication of the review) is looked at before the first fit.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bayes_nmda import __version__, paths
+from bayes_nmda.errors import FitError, LockedError, ReportError
+from bayes_nmda.report import provenance, publish, staleness
+from bayes_nmda.report.definition import ReportDefinition, load_definition
+from bayes_nmda.report.staleness import what_is_stale
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_nmda.report.content import Content, Fit
+
+__all__ = ["BuildResult", "build_report", "what_is_stale"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build did.
+
+    Attributes
+    ----------
+    path
+        The page of the last good report.
+    built
+        Whether anything was built.
+    message
+        What happened, in words.
+    seconds
+        How long it took.
+    """
+
+    path: Path
+    built: bool
+    message: str
+    seconds: float
+
+
+def build_report(
+    name: str = "evidence", *, force: bool = False, progress: Say | None = None
+) -> BuildResult:
+    """Return the last good report, built anew if anything it rests on changed.
+
+    Parameters
+    ----------
+    name
+        A report in ``reports/``.
+    force
+        Build the pages even if nothing is stale; stored fits are still used.
+    progress
+        Called with a short text at each step.
+
+    Raises
+    ------
+    DataError, SpecError
+        If data or a model file break a rule; nothing was sampled.
+    FitError
+        If a gate failed; nothing was published, and the message says which and by how much.
+    ReportError
+        If the definition breaks a rule, or the report cannot be written.
+    LockedError
+        If another build is under way.
+    """
+    started = time.perf_counter()
+    say = progress or (lambda _: None)
+    definition = load_definition(name)
+    with _lock():
+        publish.recover()
+        reasons = what_is_stale(name)
+        page = publish.published() / "index.html"
+        if not reasons and not force:
+            page = paths.latest() / "index.html"
+            spent = time.perf_counter() - started
+            return BuildResult(page, False, f"report {name}: nothing is stale", spent)
+        for reason in reasons:
+            say(reason)
+        durations: dict[str, float] = {}
+        folder = _build(definition, durations, say)
+        say("publishing")
+        publish.publish(folder)
+    spent = time.perf_counter() - started
+    message = f"report {name}: every gate passed; published in {spent:.0f} s"
+    return BuildResult(page, True, message, spent)
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    path = paths.output() / "report.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LockedError(
+            f"{path.name}: another build holds the lock; wait until it has finished and run again"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _timed(durations: dict[str, float], step: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    durations[step] = round(time.perf_counter() - begun, 2)
+
+
+def _build(definition: ReportDefinition, durations: dict[str, float], say: Say) -> Path:
+    """Build a report in its own folder, manifest last, and return the folder."""
+    staleness.require_templates()
+    found = staleness.inputs(definition)
+    key = staleness.key(found)
+    with _timed(durations, "fits"):
+        content = _content(definition, say)
+    say("figures and pages")
+    with _timed(durations, "pages"):
+        files = _files(content, found)
+        folder = publish.build_folder(key)
+        publish.write_files(folder, files)
+        _write_posteriors(folder, content)
+    manifest = _manifest(definition, content, found, key) | {
+        "files": publish.digests(folder),
+        "durations": durations,
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+    publish.write_files(folder, {staleness.MANIFEST: text})
+    return folder
+
+
+def _content(definition: ReportDefinition, say: Say) -> Content:
+    """Return what is told: everything checked first, then fits that passed their gates."""
+    from bayes_nmda.data import load_trials
+    from bayes_nmda.effects import effect_table
+    from bayes_nmda.effects.replication import replication
+    from bayes_nmda.model.spec import load_model
+    from bayes_nmda.posterior import store
+    from bayes_nmda.report.content import Fit, gather
+
+    say("checking models and data")
+    specs = [load_model(model) for model in definition.models]
+    trials = load_trials()
+    effects = [effect_table(trials, spec) for spec in specs]
+    say("replicating the review")
+    table = replication(trials)
+    require_replication(table)
+    fits: list[Fit] = []
+    for spec, rows, label in zip(specs, effects, definition.labels, strict=True):
+        say(f"model {spec.name}")
+        tree, gates = store.obtain(spec, rows, inputs=trials.digests, progress=say)
+        fits.append(Fit(spec, label, tree, gates))
+    say("asking questions")
+    return gather(definition, fits, trials, effects[0], table)
+
+
+def require_replication(table: pd.DataFrame) -> None:
+    """Raise `FitError` unless every printed number is reproduced or explained by a decision."""
+    failed = table[~table["reproduced"] & (table["decision"] == "")]
+    if len(failed):
+        lines = [
+            f"  {row.id} (analysis {row.analysis}): differs by {row.difference:.4g}, allowed "
+            f"{row.tolerance:.4g}"
+            for row in failed.itertuples()
+        ]
+        raise FitError(
+            f"replication: {len(failed)} of {len(table)} printed results are not reproduced:\n"
+            + "\n".join(lines)
+            + "\nNothing was published. Mend the data, or explain the row in data/decisions.csv."
+        )
+
+
+def _files(content: Content, found: dict[str, str]) -> dict[str, str]:
+    from bayes_nmda.report import tables
+    from bayes_nmda.report.computation import leave_one_out
+    from bayes_nmda.report.figures import figures
+    from bayes_nmda.report.render import render
+
+    drawn = figures(content)
+    loo = leave_one_out(content.primary.tree)
+    return {
+        **render(content, drawn, loo, found),
+        **{f"figures/{name}.svg": figure.svg for name, figure in drawn.items()},
+        **{f"tables/{name}": text for name, text in tables.files(content, loo).items()},
+    }
+
+
+def _write_posteriors(folder: Path, content: Content) -> None:
+    from bayes_nmda.posterior import store
+
+    for fit in content.fits:
+        path = folder / "posteriors" / f"{fit.spec.name}.nc"
+        path.parent.mkdir(exist_ok=True)
+        try:
+            store.write(store.bundle(fit.tree), path)
+        except OSError as error:
+            raise ReportError(f"{path.name}: it could not be written: {error.strerror}") from error
+
+
+def _manifest(
+    definition: ReportDefinition, content: Content, found: dict[str, str], key: str
+) -> dict[str, Any]:
+    return {
+        "schema_version": staleness.SCHEMA_VERSION,
+        "report": definition.name,
+        "version": __version__,
+        "key": key,
+        "commit": provenance.commit(),
+        "command": provenance.COMMAND,
+        "models": [
+            row | {"gates": len(fit.gates), "gates_failed": int((~fit.gates["passed"]).sum())}
+            for row, fit in zip(provenance.models(content), content.fits, strict=True)
+        ],
+        "replication": {
+            "printed": len(content.replication),
+            "reproduced": int(content.replication["reproduced"].sum()),
+        },
+        "inputs": found,
+        "code": staleness.code(),
+        "versions": provenance.versions(),
+    }

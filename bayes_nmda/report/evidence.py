@@ -1,0 +1,88 @@
+"""The evidence map: trials behind each drug and route, outcome and timepoint, holes included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.report.numbers import outcome, title
+from bayes_nmda.report.style import BLUE, GREY, INK, PAGE, PALE, Figure, canvas, drawing
+from bayes_nmda.terms import cell_label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayes_nmda.query import Answer
+
+_ROW: Final = 0.34
+#: First letters of the review's timepoints, as printed inside a field.
+_LETTER: Final = {"immediate": "i", "short": "s", "medium": "m", "": ""}
+
+
+def map_rows(answer: Answer) -> list[str]:
+    """Return drugs and routes that any trial with usable numbers has, in order."""
+    rows: dict[str, int] = {}
+    for record in answer.records:
+        label = cell_label(record["drug"], record["route"])
+        rows[label] = rows.get(label, 0) + record["trials"]
+    return [label for label, trials in rows.items() if trials]
+
+
+def evidence_figure(answer: Answer) -> Figure:
+    """Return the map as a grid: outcomes down, drugs and routes across, timepoints inside."""
+    columns = map_rows(answer)
+    outcomes = list(dict.fromkeys(record["outcome"] for record in answer.records))
+    fields: dict[tuple[str, str], list[str]] = {}
+    inferred: set[str] = set()
+    for record in answer.records:
+        label = cell_label(record["drug"], record["route"])
+        if record["route_basis"] == "inferred":
+            inferred.add(label)
+        if record["trials"]:
+            letter = _LETTER.get(record["timepoint"], record["timepoint"])
+            fields.setdefault((label, record["outcome"]), []).append(
+                f"{letter}{record['trials']}" if letter else str(record["trials"])
+            )
+    holes = len(columns) * len(outcomes) - len(fields)
+    alt = (
+        f"Grid of {len(outcomes)} outcomes by {len(columns)} combinations of drug and route; "
+        f"{holes} of {len(columns) * len(outcomes)} fields hold no trial. The table of the "
+        "evidence map gives every number."
+    )
+    with canvas(PAGE, 1.3 + _ROW * len(outcomes)) as figure:
+        axes = figure.subplots()
+        for x, label in enumerate(columns):
+            for y, name in enumerate(outcomes):
+                _field(axes, x, y, fields.get((label, name)))
+        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(outcomes) - 0.5, -0.5))
+        names = [
+            title(label.split("/")[0]) + "\n" + label.split("/")[1]
+            + (" *" if label in inferred else "")
+            for label in columns
+        ]  # fmt: skip
+        axes.set_xticks(range(len(columns)), names, rotation=40, ha="left", rotation_mode="anchor")
+        axes.set_yticks(range(len(outcomes)), [outcome(name) for name in outcomes])
+        axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
+        svg = drawing(figure, "evidence-map", alt)
+    caption = (
+        "Trials with usable numbers against placebo. Inside a field: trials at the review's "
+        "immediate (i), short (s) and medium (m) timepoint; a number without letter where the "
+        "review has no timepoint. Hatched, ∅: no trial gives a usable number. * the route of at "
+        "least one trial is inferred, not confirmed."
+    )
+    return Figure("evidence-map", svg, caption, alt)
+
+
+def _field(axes: Axes, x: int, y: int, words: list[str] | None) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner, size = (x - 0.47, y - 0.46), (0.94, 0.92)
+    if words is None:
+        hole = Rectangle(corner, *size, fc="none", ec=PALE, hatch="////", lw=0.6)
+        axes.add_patch(hole)
+        axes.text(x, y, "∅", ha="center", va="center", color=GREY)
+        return
+    axes.add_patch(Rectangle(corner, *size, fc=BLUE, alpha=0.16, ec=BLUE, lw=0.8))
+    lines = "\n".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
+    axes.text(x, y, lines, ha="center", va="center", color=INK, linespacing=0.95)

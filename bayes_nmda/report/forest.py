@@ -1,0 +1,179 @@
+"""Forest plots: what each trial found, what the model makes of it, and what is known of the cell.
+
+One figure a partition. Grey is what was observed, colour what the model believes: raw estimates
+with 95 % confidence intervals, shrunken ones with 95 % credible intervals. Below the trials of a
+timepoint stand the mean effect (diamond) and the effect to expect in a new trial (open bar).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.report import numbers
+from bayes_nmda.report.numbers import JUDGEMENTS, LETTERS, identifier, interval, signed
+from bayes_nmda.report.style import (
+    GREY,
+    INK,
+    JUDGEMENT_COLOUR,
+    PAGE,
+    PALE,
+    TIMEPOINT_STYLE,
+    Figure,
+    canvas,
+    direction,
+    drawing,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from bayes_nmda.report.content import Cell, Contrast, Record
+
+#: Inches a row, and above and below the rows.
+_ROW: Final = 0.265
+_FRAME: Final = 1.0
+#: Where the columns of text stand, as fractions of the width of the plot.
+_LEFT, _SIZES, _JUDGEMENT, _RAW, _RIGHT = -1.27, -0.36, -0.1, 1.03, 1.72
+
+
+def limits(contrasts: Sequence[Contrast]) -> tuple[float, float]:
+    """Return the range that holds every raw interval, in tens: one axis for all forest plots."""
+    low = min(row.answer["yi_lower"] for row in contrasts)
+    high = max(row.answer["yi_upper"] for row in contrasts)
+    return 10.0 * (low // 10), -10.0 * (-high // 10)
+
+
+def forest(
+    partition: str,
+    cells: Sequence[Cell],
+    contrasts: Sequence[Contrast],
+    *,
+    span: tuple[float, float],
+    thresholds: Sequence[float],
+    unit: str,
+    benefit: str,
+    comparator: str,
+) -> Figure:
+    """Return the forest plot of one partition, its cells in order of time.
+
+    Parameters
+    ----------
+    partition
+        Drug and route in words.
+    cells, contrasts
+        Of this partition; effects in ``unit``.
+    span
+        Ends of the x axis, from `limits`.
+    thresholds
+        Sizes of benefit marked by thin lines; positive.
+    unit, benefit
+        Unit of the effect, and the sign that favours the drug.
+    comparator
+        What the drug is compared with, in words.
+    """
+    name = identifier("forest", partition)
+    rows = sum(3 + sum(c.cell == cell.label for c in contrasts) for cell in cells)
+    alt = f"Forest plot of {partition}: " + "; ".join(
+        f"{cell.timepoint or 'all timepoints'}, mean effect {numbers.estimate(cell.mean)} {unit} "
+        f"(95 % interval {numbers.limits(cell.mean)}), "
+        f"{numbers.count(cell.mean['trials'], 'trial')}"
+        for cell in cells
+    )
+    with canvas(PAGE, _FRAME + _ROW * rows) as figure:
+        figure.set_layout_engine("none")
+        height = _FRAME + _ROW * rows
+        axes = figure.add_axes((0.345, 0.5 / height, 0.27, (height - 0.72) / height))
+        sign = -1 if benefit == "negative" else 1
+        for threshold in thresholds:
+            axes.axvline(sign * threshold, color=INK if threshold == 0 else PALE, lw=0.8, zorder=0)
+        _heading(axes)
+        y = 0
+        for cell in cells:
+            y = _cell(axes, y, cell, [row for row in contrasts if row.cell == cell.label])
+        axes.set(xlim=span, ylim=(y - 0.3, -1.2), yticks=[])
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(lambda value, _: plain(value))
+        axes.set_xticks([tick for tick in range(-100, 101, 20) if span[0] <= tick <= span[1]])
+        direction(axes, unit=unit, benefit=benefit, comparator=comparator)
+        svg = drawing(figure, name, alt)
+    caption = (
+        f"{partition}: difference in pain against {comparator}, in {unit}; {benefit} favours the "
+        "drug. Grey: what the trial found, with 95 % confidence interval. Colour: the same trial "
+        "as the model sees it in the light of the others, with 95 % credible interval (numbers on "
+        "the right). Diamond: mean effect of the cell. Open bar: effect to expect in a new trial. "
+        f"n: participants on drug / {comparator}. Bias: the review's judgement of the "
+        "randomisation process only, L low risk, S some concerns, H high risk, ? not judged."
+    )
+    return Figure(name, svg, caption, alt)
+
+
+def _text(axes: Axes, x: float, y: float, words: str, **style: object) -> None:
+    axes.text(x, y, words, transform=axes.get_yaxis_transform(), va="center", **style)  # type: ignore[arg-type] # Matplotlib types every keyword of a text apart
+
+
+def _heading(axes: Axes) -> None:
+    for x, words, side in (
+        (_LEFT, "Trial", "left"),
+        (_SIZES, "n", "center"),
+        (_JUDGEMENT, "Bias", "center"),
+        (_RAW, "As found", "left"),
+        (_RIGHT, "Estimate", "left"),
+    ):
+        _text(axes, x, -0.85, words, ha=side, color=GREY)
+
+
+def _cell(axes: Axes, y: int, cell: Cell, contrasts: Sequence[Contrast]) -> int:
+    """Draw one cell from row ``y`` on and return the next free row."""
+    colour, marker, _ = TIMEPOINT_STYLE[cell.timepoint]
+    words = cell.timepoint.capitalize() if cell.timepoint else "All"
+    _text(axes, _LEFT, y, words, ha="left", weight="bold", color=colour)
+    y += 1
+    for row in contrasts:
+        found = row.answer
+        axes.plot([found["yi_lower"], found["yi_upper"]], [y - 0.14] * 2, color=GREY, lw=1)
+        axes.plot(found["yi"], y - 0.14, "D", color=GREY, ms=3.2, zorder=3)
+        axes.plot([found["lower"], found["upper"]], [y + 0.16] * 2, color=colour, lw=2)
+        axes.plot(found["estimate"], y + 0.16, marker, color=colour, ms=4.5, zorder=3)
+        _text(axes, _LEFT + 0.03, y, row.trial, ha="left")
+        _text(axes, _SIZES, y, f"{row.n_t} / {row.n_c}", ha="center")
+        _judgement(axes, y, row.rob)
+        raw = f"{signed(found['yi'], 0)} ({interval(found['yi_lower'], found['yi_upper'], 0)})"
+        _text(axes, _RAW, y, raw, ha="left", color=GREY)
+        _text(axes, _RIGHT, y, _words(found), ha="left")
+        y += 1
+    _diamond(axes, y, cell, colour)
+    _text(axes, _LEFT + 0.03, y, "Mean effect", ha="left", weight="bold")
+    _text(axes, _RIGHT, y, _words(cell.mean), ha="left", weight="bold")
+    y += 1
+    ends = [cell.new["lower"], cell.new["upper"]]
+    axes.plot(ends, [y - 0.1] * 2, color=colour, lw=4.5, zorder=2)
+    axes.plot(ends, [y - 0.1] * 2, color="white", lw=2.5, zorder=3)
+    _text(axes, _LEFT + 0.03, y - 0.1, "New trial", ha="left")
+    _text(axes, _RIGHT, y - 0.1, _words(cell.new), ha="left")
+    return y + 1
+
+
+def _words(record: Record) -> str:
+    low, high = (signed(record[name], 0) for name in ("lower", "upper"))
+    return f"{signed(record['estimate'], 0)} ({low} to {high})"
+
+
+def _judgement(axes: Axes, y: float, rob: str) -> None:
+    dot = {"boxstyle": "circle,pad=0.18", "fc": JUDGEMENT_COLOUR[rob], "ec": "none"}
+    _text(
+        axes, _JUDGEMENT, y, LETTERS[rob], ha="center", color="white", size=7, weight="bold",
+        bbox=dot, gid=f"bias-{JUDGEMENTS[rob].replace(' ', '-')}-{y}",
+    )  # fmt: skip
+
+
+def _diamond(axes: Axes, y: float, cell: Cell, colour: str) -> None:
+    axes.fill(
+        [cell.mean["lower"], cell.mean["estimate"], cell.mean["upper"], cell.mean["estimate"]],
+        [y, y - 0.28, y, y + 0.28],
+        color=colour,
+        lw=0,
+        zorder=3,
+    )

@@ -1,0 +1,116 @@
+"""Records of Answers as text: the same digits and words as in the Answer's own sentence.
+
+`query.words` decides how many digits a Monte Carlo error allows; nothing is rounded differently
+here, so that the report, Python and the command line print one number one way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bayes_nmda.query import words
+from bayes_nmda.terms import OUTCOMES
+
+MINUS: Final = "\N{MINUS SIGN}"
+MISSING: Final = "not available"
+
+#: Flags of the data in words; the key is the word used in the tables.
+FLAGS: Final[dict[str, str]] = {
+    "single_trial": "single trial",
+    "route_inferred": "route inferred, not confirmed",
+    "digitised": "numbers read from a figure",
+    "sd_from_se": "SD computed from a standard error",
+    "first_phase": "first phase of a crossover trial",
+    "change_score": "change from baseline, not final score",
+    "merged_arm": "dose arms merged",
+    "shared_arm": "arm shared by two comparisons",
+    "slight_events_only": "slight events only",
+    "reversed": "scale reversed",
+    "double_zero": "no event in either arm",
+    "zero_cell": "an arm without events",
+}
+JUDGEMENTS: Final[dict[str, str]] = {
+    "low": "low risk",
+    "some_concerns": "some concerns",
+    "high": "high risk",
+    "": "not judged",
+}
+LETTERS: Final[dict[str, str]] = {"low": "L", "some_concerns": "S", "high": "H", "": "?"}
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """Return a number with a true minus sign; no negative zero."""
+    if math.isnan(value):
+        return MISSING
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def interval(low: float, high: float, decimals: int = 1) -> str:
+    """Return an interval, "−18.8 to 0.0"."""
+    return f"{signed(low, decimals)} to {signed(high, decimals)}"
+
+
+def estimate(record: Mapping[str, Any]) -> str:
+    """Return the estimate of a record, to the digits of its sentence."""
+    return words.number(record["estimate"], _error(record))
+
+
+def limits(record: Mapping[str, Any]) -> str:
+    """Return the 95 % interval of a record, "−19 to 0"."""
+    error = _error(record)
+    return " to ".join(words.number(record[name], error) for name in ("lower", "upper"))
+
+
+def prior_limits(record: Mapping[str, Any]) -> str:
+    """Return the interval that the prior alone gives, in whole units."""
+    return f"{signed(record['prior_lower'], 0)} to {signed(record['prior_upper'], 0)}"
+
+
+def chance(record: Mapping[str, Any]) -> str:
+    """Return the probability of a record, "38 %"."""
+    return words.percent(record["probability"], record["mcse"])
+
+
+def prior_chance(record: Mapping[str, Any]) -> str:
+    """Return the probability that the prior alone gives."""
+    return words.percent(record["prior_probability"], record["prior_mcse"])
+
+
+def _error(record: Mapping[str, Any]) -> float:
+    return float(max(record[name] for name in ("mcse", "mcse_lower", "mcse_upper")))
+
+
+def comparator_words(comparator: str) -> str:
+    """Return what a drug is compared with, "placebo" or "other medicine"."""
+    return "other medicine" if comparator == "active" else comparator
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, "1 trial" or "3 trials"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def title(words: str) -> str:
+    """Return the words with a capital first letter."""
+    return words[:1].upper() + words[1:]
+
+
+def outcome(name: str) -> str:
+    """Return the name of an outcome as it is printed."""
+    return OUTCOMES.get(name, name.replace("_", " "))
+
+
+def flag_words(flags: str) -> list[str]:
+    """Return the flags of a row, joined by semicolons, in words."""
+    return [FLAGS.get(flag, flag.replace("_", " ")) for flag in flags.split(";") if flag]
+
+
+def identifier(*words: str) -> str:
+    """Return an identifier for a heading or figure: lower case, hyphens."""
+    kept = ["".join(c if c.isalnum() else "-" for c in word.lower()).strip("-") for word in words]
+    return "-".join(part for part in kept if part)

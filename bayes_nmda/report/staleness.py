@@ -1,0 +1,126 @@
+"""Is the last good report still the answer to today's files? Digests alone decide.
+
+Nothing heavy is imported: a report that is not stale is recognised in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from bayes_nmda import paths
+from bayes_nmda.data import table_digests
+from bayes_nmda.errors import ReportError
+from bayes_nmda.model.files import locate, resolve
+from bayes_nmda.report.definition import ReportDefinition, load_definition
+from bayes_nmda.report.provenance import digest_of, sha256, versions
+
+MANIFEST: Final = "manifest.json"
+SCHEMA_VERSION: Final = 1
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+#: Code that moves a number or a word of a report.
+_STAGES: Final = ("data", "effects", "model", "posterior", "query", "report")
+_SHARED: Final = ("terms.py", "paths.py")
+
+
+def inputs(definition: ReportDefinition) -> dict[str, str]:
+    """Return the SHA-256 of every file a report is made from, by path: data, models, templates."""
+    found = {f"data/{name}": digest for name, digest in table_digests().items()}
+    found |= _of(paths.data(), "datapackage.json", "data")
+    found |= _of(paths.models(), "schema.json", "models")
+    for model in definition.models:
+        _, files = resolve(locate(model, paths.models()), ())
+        found |= {f"models/{name}": digest for name, digest in files}
+    found |= _of(paths.reports(), f"{definition.name}.toml", "reports")
+    found |= _of(paths.reports() / "templates", "*", "reports/templates")
+    return dict(sorted(found.items()))
+
+
+def _of(folder: Path, pattern: str, prefix: str) -> dict[str, str]:
+    return {f"{prefix}/{name}": digest for name, digest in digest_of(folder, pattern).items()}
+
+
+def code() -> dict[str, str]:
+    """Return the SHA-256 of the source of each stage, by name of its folder."""
+    found = {}
+    for stage in _STAGES:
+        files = digest_of(_PACKAGE / stage, "*.py")
+        found[stage] = sha256(json.dumps(files, sort_keys=True).encode())
+    shared = {name: sha256((_PACKAGE / name).read_bytes()) for name in _SHARED}
+    found["terms"] = sha256(json.dumps(shared, sort_keys=True).encode())
+    return found
+
+
+def key(found: dict[str, str]) -> str:
+    """Return 16 hexadecimal digits that cover inputs, code and versions."""
+    parts = [found, code(), versions()]
+    return sha256(json.dumps(parts, sort_keys=True).encode())[:16]
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of a published report, or None where there is none to read."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def what_is_stale(name: str = "evidence") -> list[str]:
+    """Return why the last good report is not that of today's files, in words; empty if it is.
+
+    Parameters
+    ----------
+    name
+        A report in ``reports/``.
+
+    Raises
+    ------
+    ReportError
+        If there is no such report, or its definition breaks a rule.
+    SpecError
+        If a model file cannot be read.
+    """
+    definition = load_definition(name)
+    folder = paths.latest()
+    manifest = read_manifest(folder)
+    if manifest is None:
+        why = "its manifest.json cannot be read" if folder.is_dir() else "there is none"
+        return [f"no last good report: {why}"]
+    if manifest.get("schema_version") != SCHEMA_VERSION or manifest.get("report") != name:
+        return [f"the last good report is {manifest.get('report')!r} of another kind or version"]
+    reasons = [*_moved("", inputs(definition), _mapping(manifest, "inputs"))]
+    reasons += _moved("code of ", code(), _mapping(manifest, "code"))
+    reasons += _moved("version of ", versions(), _mapping(manifest, "versions"))
+    return reasons + corrupt(folder, manifest)
+
+
+def corrupt(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Return which files of a published report are not those that its manifest lists."""
+    reasons = []
+    for file, digest in _mapping(manifest, "files").items():
+        path = folder / file
+        if not path.is_file():
+            reasons.append(f"reports/latest/{file} is missing")
+        elif sha256(path.read_bytes()) != digest:
+            reasons.append(f"reports/latest/{file} is not the file that was published")
+    return reasons
+
+
+def _mapping(manifest: dict[str, Any], part: str) -> dict[str, str]:
+    found = manifest.get(part)
+    return found if isinstance(found, dict) else {}
+
+
+def _moved(kind: str, now: dict[str, str], was: dict[str, str]) -> list[str]:
+    reasons = [f"{kind}{name} changed" for name in now if name in was and now[name] != was[name]]
+    reasons += [f"{kind}{name} is new" for name in now if name not in was]
+    return reasons + [f"{kind}{name} is gone" for name in was if name not in now]
+
+
+def require_templates() -> None:
+    """Raise `ReportError` if a template is missing, before anything is sampled."""
+    for name in ("report.html.j2", "report.md.j2", "_macros.j2", "style.css"):
+        if not (paths.reports() / "templates" / name).is_file():
+            raise ReportError(f"reports/templates/{name}: found no such file; restore it")

@@ -1,0 +1,137 @@
+"""How every figure looks, and how it becomes SVG with the same bytes each time.
+
+The colours are those of Okabe & Ito, told apart with any colour vision and in grey; each also has
+its own marker and line, so that nothing depends on colour alone. Text stays text: it can be
+searched, read aloud and scaled.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from bayes_nmda.report.numbers import MINUS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+BLUE: Final = "#0072B2"
+VERMILION: Final = "#C44E00"
+GREEN: Final = "#00785A"
+INK: Final = "#1a1a1a"
+GREY: Final = "#6b6b6b"
+PALE: Final = "#d9d9d9"
+
+#: Colour, marker and line of each timepoint; the empty one is for cells without timepoint.
+TIMEPOINT_STYLE: Final[dict[str, tuple[str, str, str]]] = {
+    "immediate": (BLUE, "o", "-"),
+    "short": (VERMILION, "s", "--"),
+    "medium": (GREEN, "^", "-."),
+    "": (BLUE, "o", "-"),
+}
+#: Colour of each judgement of bias; the letter beside it says the same.
+JUDGEMENT_COLOUR: Final[dict[str, str]] = {
+    "low": GREEN,
+    "some_concerns": "#B58900",
+    "high": "#A4003D",
+    "": GREY,
+}
+#: Widths in inches: a page of A4 with margins, and a telephone.
+PAGE: Final = 6.9
+COLUMN: Final = 3.3
+SMALL: Final = 9.0
+
+_SETTINGS: Final[Any] = {  # Matplotlib types each key apart
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": SMALL,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": SMALL,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bayes_nmda",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of the report.
+
+    Attributes
+    ----------
+    name
+        File name without ending, and identifier in the page.
+    svg
+        The drawing; stands alone as a file and inside the page.
+    caption
+        What is shown, with unit and direction.
+    alt
+        What a reader who cannot see it needs.
+    wide
+        Whether it takes the width of the page.
+    """
+
+    name: str
+    svg: str
+    caption: str
+    alt: str
+    wide: bool = True
+
+
+@contextmanager
+def canvas(width: float, height: float) -> Iterator[Canvas]:
+    """Yield an empty figure of this size in inches, in the house style."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Canvas
+
+    with mpl.rc_context(_SETTINGS):
+        yield Canvas(figsize=(width, height), layout="constrained")
+
+
+def drawing(figure: Canvas, name: str, alt: str) -> str:
+    """Return the figure as SVG: no date, no fixed size, identifiers that belong to it alone."""
+    buffer = io.StringIO()
+    silent = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    figure.savefig(buffer, format="svg", metadata=silent, transparent=True)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
+    text = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = text.replace("'DejaVu Sans', sans-serif", "'DejaVu Sans', Verdana, sans-serif")
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text)
+    width, height = size.groups() if size else ("", "")
+    head = f'role="img" aria-label="{escape(alt, quote=True)}" style="max-width:{width}pt"'
+    text = text.replace(f'width="{width}pt" height="{height}pt"', head, 1)
+    return re.sub(r"\n+", "\n", text).strip() + "\n"
+
+
+def direction(axes: Axes, *, unit: str, benefit: str, comparator: str) -> None:
+    """Label the x axis with unit and direction, "favours drug ← → favours placebo"."""
+    sides = ("favours drug", f"favours {comparator}")
+    left, right = sides if benefit == "negative" else sides[::-1]
+    axes.set_xlabel(f"{left}  ←   difference ({unit})   →  {right}")
+
+
+def plain(value: float) -> str:
+    """Return a tick label with a true minus sign."""
+    return f"{value:g}".replace("-", MINUS)
