@@ -43,7 +43,7 @@ def check_all(say: Callable[[str], None]) -> list[Row]:
         _analyses(trials),
     ]
     say("models")
-    rows += _models(trials)
+    rows += [*_models(trials), _modelled(trials)]
     say("reports")
     rows += _reports()
     return rows
@@ -103,6 +103,33 @@ def _models(trials: TrialData) -> list[Row]:
             )
         )
     return rows
+
+
+def _modelled(trials: TrialData) -> Row:
+    """Every analysis of the review must have a model of its outcome and kind of comparator.
+
+    Subgroups and analyses that a decision names are left out with the reason that it gives.
+    """
+    from bayes_nmda.data.decisions import targets
+    from bayes_nmda.model.spec import load_model, model_names
+
+    selected = {(s.outcome, s.comparator) for s in (load_model(n).select for n in model_names())}
+    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
+    decided = {part for text in decisions["target"] for part in targets(str(text))}
+    columns = (trials.analyses[name] for name in ("analysis", "outcome", "comparator"))
+    missing = [
+        f"{analysis} ({outcome} against {comparator})"
+        for analysis, outcome, comparator in zip(*columns, strict=True)
+        if (outcome, "placebo" if comparator == "placebo" else "active") not in selected
+        and analysis not in decided
+    ]
+    if missing:
+        raise DataError(
+            f"analyses of the review without a model or a decision: {', '.join(missing)}; add a "
+            "file to models/, or the reason to decisions.csv"
+        )
+    found = f"{len(trials.analyses)}, in {len(selected)} pairs of outcome and comparator"
+    return _valid("analyses with a model", found)
 
 
 def _reports() -> list[Row]:

@@ -1,7 +1,7 @@
 """One trial of two arms by summing over a grid: another way to the same posterior.
 
 For the model of one effect for all trials: effect ~ Student-t(7, 0, 1), theta ~ N(effect, tau²),
-tau ~ Inverse-Gamma(1.5, 0.4), log odds of the control arm ~ Logistic(0, 1), events binomial. Nothing
+tau ~ Inverse-Gamma(1.5, 0.4) cut at 5, log odds of the control arm ~ Logistic(0, 1), events binomial. Nothing
 is shared with the package: no sampling, no logit-scale likelihood of its own.
 """
 
@@ -20,7 +20,8 @@ class OneTrial:
         # a uniform risk is a logistic log odds; the grid is even in the log odds
         self.base = np.linspace(-16, 16, 641)
         step = self.theta[1] - self.theta[0]
-        taus = stats.invgamma(1.5, scale=0.4).ppf((np.arange(4000) + 0.5) / 4000)
+        published = stats.invgamma(1.5, scale=0.4)
+        taus = published.ppf((np.arange(4000) + 0.5) / 4000 * published.cdf(5.0))
         distance = self.theta[None, :] - self.effect[:, None]
         # probability of each cell of theta given the effect, averaged over tau
         edges = np.arange(-1000, 1001) * step + step / 2
