@@ -209,12 +209,10 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
 
 def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
     partition = rows["drug_t"] + SEPARATOR + rows["route_t"]
-    cell = [
-        cell_label(*key)
-        for key in zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
-    ]
+    keys = zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
+    cell = pd.Series([cell_label(*key) for key in keys], index=rows.index)
     against = rows["comparator_c"].map(lambda text: "" if text == "placebo" else f"{AGAINST}{text}")
-    partition, cell = partition + against, pd.Series(cell, index=rows.index) + against
+    partition, cell = partition + against, cell + against
     stratum = rows["stratum"].map(lambda text: f" ({text})" if text else "")
     placebo = rows["comparator_c"].map(lambda text: " vs placebo" if text == "placebo" else "")
     comparison = rows["label"] + ": " + partition + placebo + stratum

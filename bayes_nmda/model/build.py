@@ -171,9 +171,7 @@ def _deviations(
     return apart * own + together * common[of_member]
 
 
-def _effects(
-    spec: ModelSpec, layout: Layout, hold: Callable[[str, Any], Any]
-) -> tuple[Any, Any]:
+def _effects(spec: ModelSpec, layout: Layout, hold: Callable[[str, Any], Any]) -> tuple[Any, Any]:
     """Return the cell effects and the deviations of contrasts from them.
 
     ``hold`` makes a constant of the model of an array: `_fixed`, or data that can change.

@@ -146,8 +146,6 @@ def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
         where = ".".join(str(part) for part in fault.absolute_path) or "(top level)"
         if fault.validator == "additionalProperties":
             allowed = f"allowed here are {', '.join(fault.schema['properties'])}"
-        elif fault.validator_value is False:
-            allowed = "it has no place beside the other choices of this file"
         elif fault.validator == "enum":
             allowed = f"allowed are {', '.join(map(repr, fault.validator_value))}"
         else:

@@ -228,8 +228,10 @@ class Prior:
         else:
             digits = 1 if unit == "points" else 2
             numbers = (f"{value:.{digits}f}" for value in ends)
-            between = "median {}, 95 % below {}" if self.distribution in FOR_SCALES else (
-                "95 % between {} and {}"
+            between = (
+                "median {}, 95 % below {}"
+                if self.distribution in FOR_SCALES
+                else ("95 % between {} and {}")
             )
             words = f"{between.format(*numbers)} {unit}".replace(" -", " −")
         if self.upper is not None:

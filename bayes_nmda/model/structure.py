@@ -10,8 +10,8 @@ deviations correlate (Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -187,12 +187,13 @@ class Layout:
                 ("trial_of_comparison", "comparisons"),
             )
         }
-        return Layout(
+        changed: dict[str, Any] = {
             **filled,
             **places,
-            comparison_groups=self.comparison_groups.padded(len(filled["comparisons"])),
-            contrast_groups=self.contrast_groups.padded(len(filled["contrasts"])),
-        )
+            "comparison_groups": self.comparison_groups.padded(len(filled["comparisons"])),
+            "contrast_groups": self.contrast_groups.padded(len(filled["contrasts"])),
+        }
+        return replace(self, **changed)
 
     def coords(self) -> dict[str, tuple[str, ...]]:
         """Return the coordinates of the PyMC model: dimension and labels."""

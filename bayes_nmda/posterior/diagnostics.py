@@ -33,8 +33,9 @@ COUNT_STATISTICS: dict[str, Callable[..., Any]] = {
     "events in control arms": lambda events, n, treated: events[..., ~treated].sum(-1),
     "arms without events": lambda events, n, treated: (events == 0).sum(-1),
     "arms with events only": lambda events, n, treated: (events == n).sum(-1),
-    "largest risk difference": lambda events, n, treated: (events / n)[..., treated].max(-1)
-    - (events / n)[..., ~treated].min(-1),
+    "largest risk difference": lambda events, n, treated: (
+        (events / n)[..., treated].max(-1) - (events / n)[..., ~treated].min(-1)
+    ),
 }
 _VARIABLE = {"mean": "effect", "new_trial": "new_trial"}
 
@@ -155,9 +156,7 @@ def _probabilities(tree: xr.DataTree, spec: dict[str, Any]) -> list[dict[str, An
         size = event.sizes["chain"] * event.sizes["draw"]
         ess = az.ess(event, method="mean").where(event.var(["chain", "draw"]) > 0, size)
         rows.append(
-            _row(
-                "ESS of probability", quantity, float(ess.min()), ">=", spec["gates"]["ess_min"]
-            )
+            _row("ESS of probability", quantity, float(ess.min()), ">=", spec["gates"]["ess_min"])
         )
     return rows
 
@@ -207,9 +206,7 @@ def _predictive(tree: xr.DataTree, gates: dict[str, Any]) -> list[dict[str, Any]
         # half of the ties: counts are often equal to what was observed
         p = float((replicated > observed).mean() + 0.5 * (replicated == observed).mean())
         rows.append(
-            _row(
-                "posterior predictive p", name, min(p, 1 - p), ">=", gates["predictive_p_min"]
-            )
+            _row("posterior predictive p", name, min(p, 1 - p), ">=", gates["predictive_p_min"])
         )
     return rows
 

@@ -125,7 +125,7 @@ def rank(
 
 
 def _require_one_comparator(query: str, cells: tuple[Cell, ...]) -> None:
-    """Refuse to set a drug that was compared with one medicine against one compared with another."""
+    """Refuse to set drugs that were compared with different medicines against each other."""
     comparators = dict.fromkeys(cell.comparator for cell in cells)
     if len(comparators) > 1:
         raise QueryError(

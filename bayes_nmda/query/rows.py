@@ -103,8 +103,8 @@ def probability(
         sentences,
         value="probability",
         unit=scale.unit,
-        direction=f"{favours(scale.towards, ratio=scale.ratio)}; at_least counts in the direction of "
-        f"{'benefit' if query == 'prob_benefit' else 'harm'}, in {scale.unit}",
+        direction=f"{favours(scale.towards, ratio=scale.ratio)}; at_least counts in the direction "
+        f"of {'benefit' if query == 'prob_benefit' else 'harm'}, in {scale.unit}",
     )
 
 

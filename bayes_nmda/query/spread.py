@@ -197,7 +197,12 @@ def shrinkage(
         records.append(record)
         sentences.append(_shrinkage_sentence(draws, cell, record))
     return answer_of(
-        draws, "shrinkage", records, sentences, value="shrinkage", direction=favours(draws.benefit_sign)
+        draws,
+        "shrinkage",
+        records,
+        sentences,
+        value="shrinkage",
+        direction=favours(draws.benefit_sign),
     )
 
 

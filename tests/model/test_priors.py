@@ -15,6 +15,7 @@ quick = settings(deadline=None, max_examples=60, derandomize=True)
 EXAMPLES = {
     "normal": (Prior.of("normal", -10, 6.08), stats.norm(-10, 6.08)),
     "student_t": (Prior.of("student_t", 5, 1, 10.75), stats.t(5, 1, 10.75)),
+    "logistic": (Prior.of("logistic", 0.5, 2), stats.logistic(0.5, 2)),
     "half_normal": (Prior.of("half_normal", 5), stats.halfnorm(0, 5)),
     "half_cauchy": (Prior.of("half_cauchy", 5), stats.halfcauchy(0, 5)),
     "inverse_gamma": (Prior.of("inverse_gamma", 1.69, 10.5), stats.invgamma(1.69, 0, 10.5)),
@@ -118,7 +119,15 @@ def test_draws_of_the_truncated_prior_follow_its_quantiles_and_its_density() -> 
     ("prior", "unit", "words"),
     [
         (("student_t", 5, 0, 10.75), "points", "95 % between −27.6 and 27.6 points"),
-        (("normal", 0, 1), "log-odds", "95 % between −2.0 and 2.0 log-odds"),
+        (("normal", 0, 1), "log-odds", "95 % between −1.96 and 1.96 log-odds"),
+        (("student_t", 7, 0, 1), "log odds ratio", "95 % between odds ratios of 0.094 and 11"),
+        (("logistic", 0, 1), "log odds", "95 % between control risks of 2.5 % and 97.5 %"),
+        (
+            ("half_normal", 0.5),
+            "log odds ratio",
+            "median 0.34, 95 % below 0.98: one standard deviation multiplies an odds ratio by 1.4 "
+            "or 2.7",
+        ),
         (("half_normal", 5), "points", "median 3.4, 95 % below 9.8 points"),
         (("uniform", 0, 10), "points", "median 5.0, 95 % below 9.5 points"),
     ],

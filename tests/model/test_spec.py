@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
-from bayes_nmda.model.files import PRIORS_OF
+from bayes_nmda.model.files import priors_needed
 from bayes_nmda.model.priors import Prior
 from bayes_nmda.model.spec import ModelSpec, load_model, model_inputs, model_names
 
@@ -41,7 +41,7 @@ def test_every_model_file_loads_and_names_the_file_it_came_from(name: str) -> No
     spec = load_model(name)
     assert spec.name == name
     assert spec.files[-1][0] == f"{name}.toml"
-    assert [key for key, _ in spec.priors] == list(PRIORS_OF[spec.structure.pooling])
+    assert [key for key, _ in spec.priors] == list(priors_needed(spec.to_mapping()))
     assert all(prior.source and prior.reading for _, prior in spec.priors)
 
 
@@ -91,7 +91,7 @@ def test_a_prior_that_is_declared_but_not_used_is_refused(write: Write) -> None:
     declared = TAU.replace("priors.tau", "priors.sd_drug")
     message = refused(write('[structure]\npooling = "none"\n' + declared))
     assert "mine.toml: priors: found sd_drug" in message
-    assert "takes exactly overall, tau" in message
+    assert "take exactly overall, tau" in message
 
 
 def test_pooling_more_than_the_extended_file_needs_the_missing_priors(write: Write) -> None:
@@ -100,13 +100,36 @@ def test_pooling_more_than_the_extended_file_needs_the_missing_priors(write: Wri
     assert "missing sd_drug, sd_route, sd_timepoint, sd_trial_timepoint" in message
 
 
+def test_counts_take_control_risks_and_no_timepoints_where_there_are_none(write: Write) -> None:
+    spec = load_model(write(extends="any_adverse_event"))
+    assert [name for name, _ in spec.priors] == [
+        "overall",
+        "tau",
+        "sd_drug",
+        "sd_route",
+        "baseline",
+    ]
+
+
+def test_counts_are_modelled_by_the_log_odds_ratio_only(write: Write) -> None:
+    text = '[effect]\nmeasure = "RD"\n'
+    assert "effect.measure" in refused(write(text, extends="any_adverse_event"))
+
+
+def test_counts_need_thresholds_on_each_of_their_scales(write: Write) -> None:
+    text = '[likelihood]\nfamily = "binomial"\nsource = "a test"\n'
+    message = refused(write(text))
+    assert "odds_ratio" in message
+    assert "benefit" in message
+
+
 def test_a_circle_of_files_is_refused_with_its_members(write: Write) -> None:
     write(name="a", extends="b")
     assert "a → b → a" in refused(write(name="b", extends="a").with_name("a.toml"))
 
 
 def test_an_unknown_model_names_those_there_are() -> None:
-    with pytest.raises(SpecError, match=r"found the model 'pain'; allowed are pain_intensity"):
+    with pytest.raises(SpecError, match=r"found the model 'pain'; allowed are .*pain_intensity"):
         load_model("pain")
 
 

@@ -1,8 +1,8 @@
 """One trial of two arms by summing over a grid: another way to the same posterior.
 
 For the model of one effect for all trials: effect ~ Student-t(7, 0, 1), theta ~ N(effect, tau²),
-tau ~ Inverse-Gamma(1.5, 0.4) cut at 5, log odds of the control arm ~ Logistic(0, 1), events binomial. Nothing
-is shared with the package: no sampling, no logit-scale likelihood of its own.
+tau ~ Inverse-Gamma(1.5, 0.4) cut at 5, log odds of the control arm ~ Logistic(0, 1), events
+binomial. Nothing is shared with the package: no sampling, no likelihood of its own.
 """
 
 from __future__ import annotations

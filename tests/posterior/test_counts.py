@@ -74,7 +74,7 @@ def test_a_treatment_arm_against_two_control_arms_is_refused(harms) -> None:
     frame = harms[1].frame
     twice = frame[frame["trial"] == "Lynch 2005"].assign(control_arm="another")
     frame = pd.concat([frame, twice], ignore_index=True)
-    with pytest.raises(DataError, match="Lynch 2005: .*count twice"):
+    with pytest.raises(DataError, match=r"Lynch 2005: .*count twice"):
         Counts.of(frame, Layout.of(frame))
 
 
@@ -106,7 +106,9 @@ def test_spare_places_add_their_own_priors_and_nothing_else(harms) -> None:
             else:
                 filled = value
             long[rv.name] = filled
-        assert log_density(wide, long) == pytest.approx(log_density(plain, short) + spares, abs=1e-9)
+        assert log_density(wide, long) == pytest.approx(
+            log_density(plain, short) + spares, abs=1e-9
+        )
 
 
 def log_density(model: pm.Model, values: dict[str, np.ndarray]) -> float:
@@ -116,7 +118,9 @@ def log_density(model: pm.Model, values: dict[str, np.ndarray]) -> float:
         transform = model.rvs_to_transforms[rv]
         value = values[rv.name]
         name = model.rvs_to_values[rv].name
-        point[name] = value if transform is None else transform.forward(value, *rv.owner.inputs).eval()
+        point[name] = (
+            value if transform is None else transform.forward(value, *rv.owner.inputs).eval()
+        )
     function = model.compile_logp(jacobian=False, mode="FAST_COMPILE")
     return float(function(point))
 

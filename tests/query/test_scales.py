@@ -1,0 +1,157 @@
+"""Odds ratios, risks and numbers needed, from draws that can be checked by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bayes_nmda.errors import QueryError, UsageError
+from bayes_nmda.query import effect, new_trial, prob_benefit, prob_harm
+
+LOG_OR = np.log(
+    [[0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0], [0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0]]
+)
+BASE = np.log(0.25)  # a risk of 0.2
+
+
+@dataclass
+class Counted:
+    """A fit to counts with one cell and two control arms of risk 0.2."""
+
+    benefit: str = "negative"
+    values: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        draws = LOG_OR[..., None]
+        for group in ("posterior", "prior"):
+            self.values |= {
+                (group, "cell"): ["ketamine/oral"], (group, "drug"): ["ketamine"],
+                (group, "route"): ["oral"], (group, "effect"): draws, (group, "new_trial"): draws,
+                (group, "theta"): draws, (group, "tau"): np.ones(LOG_OR.shape),
+                (group, "baseline"): np.full((*LOG_OR.shape, 2), BASE),
+            }  # fmt: skip
+        known = {
+            "trials": [2], "participants": [80], "cell_of_contrast": [0, 0],
+            "control_of_contrast": [0, 1], "n_control": [20, 20],
+        }  # fmt: skip
+        self.values |= {("constant_data", name): value for name, value in known.items()}
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        thresholds = {"odds_ratio": [1, 2], "risk_ratio": [1, 2], "risk_difference": [0, 0.05]}
+        return {
+            "model": "harm", "measure": "log_or", "unit": "log odds ratio", "engine": "nuts",
+            "benefit": self.benefit, "outcome": "nausea", "comparator": "placebo",
+            "spec": json.dumps({"thresholds": thresholds}),
+        }  # fmt: skip
+
+    def has(self, group: str, variable: str) -> bool:
+        return (group, variable) in self.values
+
+    def array(self, group: str, variable: str) -> np.ndarray:
+        return np.asarray(self.values[group, variable])
+
+    def labels(self, group: str, name: str) -> list[str]:
+        return list(self.values[group, name])
+
+
+@pytest.fixture
+def harm() -> Counted:
+    return Counted()
+
+
+def test_harm_is_asked_in_odds_ratios_unless_another_scale_is_named(harm):
+    answer = prob_harm(harm)
+    assert [row["at_least"] for row in answer.records] == [1, 2]
+    assert [row["probability"] for row in answer.records] == [7 / 8, 6 / 8]
+    assert answer.unit == "odds ratio"
+
+
+def test_a_benefit_of_two_is_half_the_odds(harm):
+    assert float(prob_benefit(harm, at_least=2)) == pytest.approx(1 / 8)
+
+
+def test_for_responders_more_events_are_the_benefit():
+    assert float(prob_benefit(Counted("positive"), at_least=2)) == pytest.approx(6 / 8)
+
+
+def test_a_risk_difference_is_counted_at_the_control_risks_of_the_trials(harm):
+    treated = 0.25 * np.exp(LOG_OR) / (1 + 0.25 * np.exp(LOG_OR))
+    answer = prob_harm(harm, measure="RD", at_least=0.05)
+    assert float(answer) == np.mean(treated - 0.2 >= 0.05)
+    assert answer.records[0]["control_risk"] == pytest.approx(0.2)
+    assert "by at least 50 in 1000" in answer.sentence
+
+
+def test_a_control_risk_that_is_named_takes_the_place_of_the_trials(harm):
+    odds = np.exp(LOG_OR) * 0.3 / 0.7
+    rd = odds / (1 + odds) - 0.3
+    row = effect(harm, measure="RD", control_risk=0.3).records[0]
+    assert row["median"] == pytest.approx(np.median(rd))
+    assert (row["control_risk"], row["control_risk_from"]) == (0.3, "question")
+
+
+def test_ratios_are_told_by_their_median_never_their_mean(harm):
+    row = effect(harm, measure="OR").records[0]
+    assert row["estimate"] == pytest.approx(np.sqrt(12), rel=1e-6)  # between 3 and 4 on the log
+    assert "sd" not in row
+    rr = effect(harm, measure="RR").records[0]
+    assert 1 < rr["estimate"] < row["estimate"]
+
+
+def test_a_number_needed_passes_through_infinity_where_the_difference_holds_zero(harm):
+    row = effect(harm, measure="NNT").records[0]
+    assert row["through_infinity"]
+    assert row["kind"] == "NNTH"
+    assert row["interval"].startswith("NNTH")
+    assert "\N{INFINITY} to NNTB" in row["interval"]
+    assert row["estimate"] == pytest.approx(1 / row["rd"])
+
+
+def test_the_effect_is_on_the_scale_of_the_model_by_default(harm):
+    row = effect(harm).records[0]
+    assert row["estimate"] == pytest.approx(LOG_OR.mean())
+    assert "measure" not in row
+    assert new_trial(harm, measure="OR").records[0]["target"] == "new_trial"
+
+
+@pytest.mark.parametrize(
+    ("question", "error", "words"),
+    [
+        ({"measure": "OR", "at_least": 0.5}, UsageError, "a ratio of 1 or more"),
+        ({"measure": "RD", "at_least": 50}, UsageError, "below 1"),
+        ({"measure": "RD", "control_risk": 30}, UsageError, "a risk between 0 and 1"),
+        ({"measure": "OR", "control_risk": 0.3}, UsageError, "leave it out"),
+        ({"measure": "MD"}, QueryError, "allowed are 'log_or', 'OR', 'RR', 'RD', 'NNT'"),
+        ({"measure": "NNT"}, QueryError, "ask for 'RD'"),
+        ({"measure": "log_or"}, QueryError, "give at_least"),
+    ],
+)
+def test_questions_that_have_no_meaning_are_refused(harm, question, error, words):
+    with pytest.raises(error, match=words):
+        prob_harm(harm, **question)
+
+
+def test_a_standardised_difference_is_also_told_on_a_familiar_instrument(harm):
+    class Standardised(Counted):
+        @property
+        def attrs(self) -> dict[str, str]:
+            familiar = {
+                "instrument": "EQ-5D visual analogue scale", "unit": "points (0 to 100)",
+                "sd": 15.0, "better": "higher", "source": "a test",
+            }  # fmt: skip
+            spec = {"thresholds": {"benefit": [0]}, "effect": {"familiar": familiar}}
+            return super().attrs | {"measure": "SMD", "unit": "SD", "spec": json.dumps(spec)}
+
+    row = effect(Standardised("positive"), measure="MD")
+    assert row.records[0]["estimate"] == pytest.approx(15 * LOG_OR.mean())
+    assert "assuming that one standard deviation there is 15" in row.sentence
+    lower_is_better = effect(Standardised("negative"), measure="MD").records[0]
+    assert lower_is_better["estimate"] == pytest.approx(-15 * LOG_OR.mean())
+    assert float(prob_benefit(Standardised("positive"), measure="MD", at_least=15)) == np.mean(
+        15 * LOG_OR >= 15
+    )
