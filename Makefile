@@ -38,13 +38,16 @@ check: $(READY) ## lint, types, layers, docstrings, spelling, data, models, gene
 	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'bayes_nmda/*.py')
 	$(BIN)/typos
 	$(BIN)/python -m bayes_nmda.data.cochrane --check
+	$(BIN)/python -m bayes_nmda.model.catalogue --check
+	$(BIN)/python docs/run_examples.py --check
 	$(BIN)/bayes-nmda check
 
 fix: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## run the tutorial notebook and write its outputs
+docs: $(READY) ## run the examples and the tutorial, and write their outputs
+	$(BIN)/python docs/run_examples.py
 	$(BIN)/python docs/run_tutorial.py
 
 benchmarks: $(READY) ## measure speed and write benchmarks/README.md

@@ -94,7 +94,9 @@ def fit(
         tree = None
         if engine == "nuts" and not force:
             try:
-                tree = store.load(spec, effects, seed=seed, draws=draws, chains=chains)
+                tree = store.load(
+                    spec, effects, seed=seed, draws=draws, chains=chains, inputs=trials.digests
+                )
             except StoreError as error:
                 say(f"{error} It is sampled again.")
         stored = tree is not None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Posterior(ModuleType):
-    """This module, callable."""
+    """The folder as a module that can be called."""
 
     def __call__(self, name: str) -> xr.DataTree:
         """Return the stored posterior of a model; see `store.posterior`."""

@@ -59,6 +59,19 @@ _EXACT = (
     *("exact", "exact_family", "exact_tree", "gaussian", "gaussian_kernel", "gaussian_moments"),
     *("grid", "importance", "matrices", "normal_mixture"),
 )
+#: The modules that turn effects and a model file into draws; others can change without a refit.
+_SAMPLING_CODE = (
+    "model/build.py",
+    "model/counts.py",
+    "model/likelihoods.py",
+    "model/priors.py",
+    "model/structure.py",
+    "posterior/absolute.py",
+    "posterior/counts.py",
+    "posterior/predictive.py",
+    "posterior/prior_draws.py",
+    "posterior/sample.py",
+)
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SAMPLING = ("predictive.py", "prior_draws.py", "sample.py")
 _REQUIRED = frozenset(
@@ -74,14 +87,9 @@ def folder() -> Path:
 
 def code_digest() -> str:
     """Return the SHA-256 of the source that turns effects and a model file into draws."""
-    sources = sorted((_PACKAGE / "model").glob("*.py"))
-    sources += [
-        _PACKAGE / "posterior" / name
-        for name in ("counts.py", "predictive.py", "prior_draws.py", "sample.py")
-    ]
     digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    for name in _SAMPLING_CODE:
+        digest.update(name.encode() + b"\0" + (_PACKAGE / name).read_bytes())
     return digest.hexdigest()
 
 

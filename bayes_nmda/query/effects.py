@@ -151,7 +151,8 @@ def effect(
     -------
     Answer
         Columns ``estimate`` (posterior mean; of ratios and risks the median), ``sd`` (not of
-        those), ``median``, ``lower`` and ``upper`` (95 %, equal tails), ``mcse``, ``prior_lower``, ``prior_upper``, ``trials``, ``participants``,
+        those), ``median``, ``lower`` and ``upper`` (95 %, equal tails), ``mcse``,
+        ``prior_lower``, ``prior_upper``, ``trials``, ``participants``,
         ``engine``, on the scale of the model's measure; ``.direction`` says which sign favours
         the drug.
 

@@ -10,7 +10,7 @@ from bayes_nmda.report.content import FIRST
 from bayes_nmda.report.curves import legend_note
 from bayes_nmda.report.evidence import map_rows
 from bayes_nmda.report.figures import partition_words
-from bayes_nmda.report.formulas import mathml
+from bayes_nmda.report.formulas import NBSP, mathml
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, methods
 from bayes_nmda.report.summary import leading_cell, published_harms, summary, unreported
 
@@ -82,7 +82,15 @@ def render(
     """
     values = context(content, figures, loo, inputs)
     made = environment()
-    return {page: made.get_template(template).render(values) for page, template in PAGES.items()}
+    return {
+        page: _unbroken(made.get_template(template).render(values))
+        for page, template in PAGES.items()
+    }
+
+
+def _unbroken(text: str) -> str:
+    """Return the text with numbers held to their per-cent sign at the end of a line."""
+    return text.replace(" %", f"{NBSP}%")
 
 
 def context(

@@ -55,7 +55,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         if self._table and self.cells and "td" in self.open:
-            self.cells[-1] += data
+            self.cells[-1] += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_single_trials_are_flagged(page):
 
 
 def test_the_mass_cut_from_the_prior_of_tau_is_printed(page):
-    assert "4.1 % above 50 points" in page
+    assert "4.1\N{NO-BREAK SPACE}% above 50 points" in page
 
 
 def test_markdown_and_tables_stand_beside_the_page(built_home):
