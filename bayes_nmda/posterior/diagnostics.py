@@ -155,10 +155,15 @@ def _probabilities(tree: xr.DataTree, spec: dict[str, Any]) -> list[dict[str, An
     for quantity, event in _events(tree, spec):
         size = event.sizes["chain"] * event.sizes["draw"]
         ess = az.ess(event, method="mean").where(event.var(["chain", "draw"]) > 0, size)
-        rows.append(
-            _row("ESS of probability", quantity, float(ess.min()), ">=", spec["gates"]["ess_min"])
-        )
+        ess = ess.where(event.notnull().all(["chain", "draw"]))
+        least = float(ess.min(skipna=False))
+        rows.append(_row("ESS of probability", quantity, least, ">=", spec["gates"]["ess_min"]))
     return rows
+
+
+def _reached(values: xr.DataArray, threshold: float) -> xr.DataArray:
+    """Return 1 where a draw reaches the threshold, 0 where not, missing where it is missing."""
+    return (values >= threshold).astype(float).where(values.notnull())
 
 
 def _events(tree: xr.DataTree, spec: dict[str, Any]) -> Iterator[tuple[str, xr.DataArray]]:
@@ -173,16 +178,23 @@ def _events(tree: xr.DataTree, spec: dict[str, Any]) -> Iterator[tuple[str, xr.D
         where = target.replace("_", " ")
         if "odds_ratio" in thresholds:
             for ratio in thresholds["odds_ratio"]:
-                more = (effect >= np.log(ratio)).astype(float)
-                yield f"P(odds ratio of at least {ratio:g}), {where}", more
+                yield (
+                    f"P(odds ratio of at least {ratio:g}), {where}",
+                    _reached(effect, np.log(ratio)),
+                )
+            risk = _risk_difference(tree, effect)
             for difference in thresholds["risk_difference"]:
-                more = (_risk_difference(tree, effect) >= difference).astype(float)
-                yield f"P(risk difference of at least {difference:g}), {where}", more
+                yield (
+                    f"P(risk difference of at least {difference:g}), {where}",
+                    _reached(risk, difference),
+                )
             continue
         sign = -1.0 if tree.attrs["benefit"] == "negative" else 1.0
         for threshold in thresholds["benefit"]:
-            reached = (sign * effect >= threshold).astype(float)
-            yield f"P(benefit of at least {threshold:g}), {where}", reached
+            yield (
+                f"P(benefit of at least {threshold:g}), {where}",
+                _reached(sign * effect, threshold),
+            )
 
 
 def _risk_difference(tree: xr.DataTree, effect: xr.DataArray) -> xr.DataArray:
