@@ -1,8 +1,9 @@
 """How large an effect is, and how probably it matters.
 
-A probability is the share of posterior draws beyond a threshold; an estimate is their mean, with
-the 2.5 % and 97.5 % quantiles. ``target="mean"`` is the effect averaged over trials like those in
-a cell, ``target="new_trial"`` what one more trial would show; the second is always less certain.
+A probability is that of the posterior beyond a threshold; an estimate is its mean, with the 2.5 %
+and 97.5 % quantiles. Both are counted from the draws of NUTS, and computed without counting where
+the exact engine made the fit. ``target="mean"`` is the effect averaged over trials like those in a
+cell, ``target="new_trial"`` what one more trial would show; the second is always less certain.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
+from bayes_nmda.query.distribution import distributions
 from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
-from bayes_nmda.query.mcse import ess, mcse_mean, mcse_probability, mcse_quantile
 from bayes_nmda.query.selection import (
     VARIABLE,
     Selector,
@@ -61,8 +62,9 @@ def prob_benefit(
     Answer
         Columns ``drug``, ``route``, ``timepoint``, ``at_least``, ``target``, ``probability``,
         ``mcse`` (Monte Carlo standard error; a bound where all draws agree, see flag
-        ``mcse_is_bound``), ``prior_probability`` (of the prior alone, pooled over cells, which
-        are exchangeable before the data), ``trials``, ``participants``, ``engine``.
+        ``mcse_is_bound``; where ``engine`` is "exact" the numerical error of the integration),
+        ``prior_probability`` (of the prior alone, pooled over cells, which are exchangeable
+        before the data), ``trials``, ``participants``, ``engine``.
 
     Raises
     ------
@@ -227,23 +229,23 @@ def _probability(
     records: list[dict[str, Any]] = []
     sentences = []
     before = {x: _pooled_prior(prior, x, sign) for x in thresholds}
+    of_cell = distributions(draws, variable)
     for cell in cells:
-        values = draws.of_cell(variable, cell)
+        posterior = of_cell(cell)
         for at_least in thresholds:
-            reached = sign * values >= at_least
-            constant = bool(reached.all() or not reached.any())
+            found = posterior.probability(at_least, sign)
             prior_probability, prior_mcse = before[at_least]
             record = {
                 **named(cell),
                 "at_least": at_least,
                 "target": target,
-                "probability": float(reached.mean()),
-                "mcse": mcse_probability(reached, values),
+                "probability": found.value,
+                "mcse": found.mcse,
                 "prior_probability": prior_probability,
                 **behind(draws, cell),
-                "ess": ess(reached),
+                "ess": found.ess,
                 "prior_mcse": prior_mcse,
-                "flags": ";".join([*cell.flags, *(["mcse_is_bound"] if constant else [])]),
+                "flags": ";".join([*cell.flags, *(["mcse_is_bound"] if found.bound else [])]),
             }
             sentences.append(probability_sentence(draws, cell, record, verb))
             records.append(record)
@@ -263,24 +265,26 @@ def _estimate(draws: Draws, query: str, cells: tuple[Cell, ...], target: str) ->
     prior_lower, prior_upper = (float(q) for q in np.quantile(draws.prior(variable), INTERVAL))
     records: list[dict[str, Any]] = []
     sentences = []
+    of_cell = distributions(draws, variable)
     for cell in cells:
-        values = draws.of_cell(variable, cell)
-        low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
+        posterior = of_cell(cell)
+        mean = posterior.mean()
+        low, median, high = (posterior.quantile(p) for p in (INTERVAL[0], 0.5, INTERVAL[1]))
         record = {
             **named(cell),
             "target": target,
-            "estimate": float(values.mean()),
-            "sd": float(values.std(ddof=1)),
-            "median": float(median),
-            "lower": float(low),
-            "upper": float(high),
-            "mcse": mcse_mean(values),
+            "estimate": mean.value,
+            "sd": posterior.sd(),
+            "median": median.value,
+            "lower": low.value,
+            "upper": high.value,
+            "mcse": mean.mcse,
             "prior_lower": prior_lower,
             "prior_upper": prior_upper,
             **behind(draws, cell),
-            "ess": ess(values),
-            "mcse_lower": mcse_quantile(values, INTERVAL[0]),
-            "mcse_upper": mcse_quantile(values, INTERVAL[1]),
+            "ess": mean.ess,
+            "mcse_lower": low.mcse,
+            "mcse_upper": high.mcse,
             "flags": ";".join(cell.flags),
         }
         sentences.append(estimate_sentence(draws, cell, record))
