@@ -63,3 +63,4 @@ class Gates:
     divergences_max: int
     e_bfmi_min: float
     predictive_p_min: float
+    engine_errors_max: float
