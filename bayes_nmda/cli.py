@@ -60,7 +60,7 @@ def status(*, as_json: AsJson = False) -> None:
 def fit(
     model: Model,
     *,
-    engine: Literal["nuts", "exact"] = "nuts",
+    engine: Literal["nuts", "exact", "auto"] = "nuts",
     seed: int | None = None,
     draws: int | None = None,
     chains: int | None = None,
@@ -71,7 +71,7 @@ def fit(
     Parameters
     ----------
     engine
-        NUTS, or exact where the model is Gaussian.
+        NUTS, whose answer goes first if both are stored; exact, for Gaussian models; or auto.
     seed
         Instead of the seed in the model file.
     draws
@@ -92,10 +92,16 @@ def fit(
         trials = load_trials()
         effects = effect_table(trials, spec)
         tree = None
-        if engine == "nuts" and not force:
+        if not force:
             try:
                 tree = store.load(
-                    spec, effects, seed=seed, draws=draws, chains=chains, inputs=trials.digests
+                    spec,
+                    effects,
+                    engine=engine,
+                    seed=seed,
+                    draws=draws,
+                    chains=chains,
+                    inputs=trials.digests,
                 )
             except StoreError as error:
                 say(f"{error} It is sampled again.")

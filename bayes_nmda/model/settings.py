@@ -118,10 +118,18 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What a fit must pass before anything is published from it."""
+    """What a fit must pass before anything is published from it.
+
+    Attributes
+    ----------
+    engine_errors_max
+        How many standard errors the two engines may be apart; None for counts, which only NUTS
+        can do.
+    """
 
     r_hat_max: float
     ess_min: float
     divergences_max: int
     e_bfmi_min: float
     predictive_p_min: float
+    engine_errors_max: float | None = None

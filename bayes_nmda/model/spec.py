@@ -19,7 +19,8 @@ from typing import Any
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.files import check_schema, locate, model_names, priors_needed, resolve
-from bayes_nmda.model.priors import FOR_SCALES, LOG_ODDS, Prior
+from bayes_nmda.model.parameters import check_family, in_words, read_priors
+from bayes_nmda.model.priors import Prior
 from bayes_nmda.model.settings import (
     Covariance,
     Familiar,
@@ -34,8 +35,6 @@ from bayes_nmda.model.settings import (
 __all__ = ["ModelSpec", "Sampling", "load_model", "model_inputs", "model_names"]
 
 PriorLike = Prior | tuple[Any, ...]
-#: What a prior is about, where that is not the effect.
-_UNITS = {"baseline": LOG_ODDS, "overdispersion": "(overdispersion)"}
 _WORDS = frozenset({"title", "question", "source", "reading"})
 
 
@@ -124,8 +123,8 @@ class ModelSpec:
         for name, value in priors.items():
             self.prior(name)
             prior = value if isinstance(value, Prior) else Prior.of(*value)
-            _check_family(f"with_prior({name})", name, prior)
-            changed[name] = dataclasses.replace(prior, reading=_in_words(name, prior, self.unit))
+            check_family(f"with_prior({name})", name, prior)
+            changed[name] = dataclasses.replace(prior, reading=in_words(name, prior, self.unit))
         suffix = "+".join(sorted(priors))
         return dataclasses.replace(
             self, name=f"{self.name}+{suffix}", priors=tuple(changed.items()), extends=self.name
@@ -134,6 +133,7 @@ class ModelSpec:
     def to_mapping(self) -> dict[str, Any]:
         """Return the resolved model file as plain values, ready for JSON."""
         structure = {k: v for k, v in dataclasses.asdict(self.structure).items() if v is not None}
+        gates = {k: v for k, v in dataclasses.asdict(self.gates).items() if v is not None}
         effect: dict[str, Any] = {"measure": self.measure, "unit": self.unit}
         effect |= {"scale": self.scale, "benefit": self.benefit}
         if self.reference_sd is not None:
@@ -152,7 +152,7 @@ class ModelSpec:
             "priors": {name: prior.to_mapping() for name, prior in self.priors},
             "thresholds": self.thresholds.to_mapping(),
             "sampling": dataclasses.asdict(self.sampling),
-            "gates": dataclasses.asdict(self.gates),
+            "gates": gates,
         }
 
     def fit_fields(self) -> dict[str, Any]:
@@ -230,60 +230,6 @@ def model_inputs(name: str | Path) -> tuple[tuple[tuple[str, str], ...], Samplin
         return files, load_model(name).sampling  # says what is wrong
 
 
-def _check_family(path: str, name: str, prior: Prior) -> None:
-    if name in {"overall", "baseline"}:
-        allowed = ("normal", "student_t", *(["logistic"] if name == "baseline" else []))
-        if prior.distribution not in allowed:
-            raise SpecError(
-                f"{path}.distribution: found {prior.distribution!r}; a mean takes "
-                f"{' or '.join(map(repr, allowed))}"
-            )
-        if prior.upper is not None:
-            raise SpecError(
-                f"{path}.truncate_above: found {prior.upper:g}; only a standard deviation is cut, "
-                "leave it out"
-            )
-    elif prior.distribution not in FOR_SCALES:
-        raise SpecError(
-            f"{path}.distribution: found {prior.distribution!r}; a standard deviation takes "
-            f"{', '.join(sorted(FOR_SCALES))}"
-        )
-    elif dict(prior.parameters).get("lower", 0.0) < 0:
-        raise SpecError(
-            f"{path}.lower: found {dict(prior.parameters)['lower']:g}; a standard deviation is not "
-            "below 0"
-        )
-
-
-def _in_words(name: str, prior: Prior, unit: str) -> str:
-    return prior.describe(_UNITS.get(name, unit))
-
-
-def _priors(
-    path: Path, unit: str, needed: tuple[str, ...], tables: Mapping[str, Any]
-) -> tuple[tuple[str, Prior], ...]:
-    missing = [name for name in needed if name not in tables]
-    extra = [name for name in tables if name not in needed]
-    if missing or extra:
-        found = f"missing {', '.join(missing)}" if missing else f"found {', '.join(extra)}"
-        raise SpecError(
-            f"{path.name}: priors: {found}; this structure and likelihood take exactly "
-            f"{', '.join(needed)}"
-        )
-    priors = []
-    for name in needed:
-        where = f"{path.name}: priors.{name}"
-        prior = Prior.from_mapping(where, tables[name])
-        _check_family(where, name, prior)
-        words = _in_words(name, prior, unit)
-        if prior.reading != words:
-            raise SpecError(
-                f"{where}.reading: found {prior.reading!r}; its numbers say {words!r}: write that"
-            )
-        priors.append((name, prior))
-    return tuple(priors)
-
-
 def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str], ...]) -> ModelSpec:
     check_schema(path, resolved)
     effect, structure = resolved["effect"], resolved["structure"]
@@ -300,7 +246,7 @@ def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str],
         covariance=Covariance(**resolved["covariance"]),
         structure=Structure(**structure),
         likelihood=Likelihood(**resolved.get("likelihood", {})),
-        priors=_priors(path, effect["unit"], priors_needed(resolved), resolved["priors"]),
+        priors=read_priors(path, effect["unit"], priors_needed(resolved), resolved["priors"]),
         thresholds=Thresholds.from_mapping(resolved["thresholds"]),
         sampling=Sampling(**resolved["sampling"]),
         gates=Gates(**resolved["gates"]),

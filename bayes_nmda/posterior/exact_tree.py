@@ -15,10 +15,11 @@ import xarray as xr
 from bayes_nmda.model.likelihoods import error_covariance
 from bayes_nmda.posterior.exact import ExactPosterior, Mixture, exact_posterior
 from bayes_nmda.posterior.gaussian import SCALES
+from bayes_nmda.posterior.labels import constants, with_labels
 from bayes_nmda.posterior.matrices import Floats
 from bayes_nmda.posterior.predictive import new_trial, replicate, trial_log_likelihood
 from bayes_nmda.posterior.prior_draws import PRIOR_DRAWS
-from bayes_nmda.posterior.sample import attributes, constants, with_labels
+from bayes_nmda.posterior.sample import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -68,6 +68,7 @@ _SAMPLING_CODE = (
     "model/structure.py",
     "posterior/absolute.py",
     "posterior/counts.py",
+    "posterior/labels.py",
     "posterior/predictive.py",
     "posterior/prior_draws.py",
     "posterior/sample.py",
@@ -166,23 +167,25 @@ def _keep(tree: xr.DataTree, inputs: Mapping[str, str]) -> Path:
 def _tidy(name: str) -> None:
     """Delete older files of a model, and what a process that was killed left behind."""
     files = _files(name)
-    by_file = next((path for path in files if _follows_its_file(path)), None)
+    engines = {path: _answers(path) for path in files}
+    newest = {engine: path for path, engine in reversed(engines.items()) if engine}
     for old in files[KEPT:]:
-        if old != by_file:
+        if old not in newest.values():
             old.unlink(missing_ok=True)
     for part in folder().glob(f".{escape(name)}.*.part"):
         if time.time() - _modified(part) > ABANDONED:
             part.unlink(missing_ok=True)
 
 
-def _follows_its_file(path: Path) -> bool:
-    """Return whether seed, draws and chains are those of the model file."""
+def _answers(path: Path) -> str:
+    """Return the engine, if seed, draws and chains are those of the model file; else nothing."""
     try:
         attrs = _attributes(path)
     except StoreError:
-        return False
+        return ""
     sampling = json.loads(attrs["spec"])["sampling"]
-    return all(int(attrs[name]) == sampling[name] for name in ("seed", "draws", "chains"))
+    same = all(int(attrs[name]) == sampling[name] for name in ("seed", "draws", "chains"))
+    return str(attrs["engine"]) if same else ""
 
 
 def load(
@@ -292,7 +295,8 @@ def posterior(name: str) -> xr.DataTree:
     -------
     xarray.DataTree
         All groups where it was fitted here; a shipped one has posterior, prior, observed_data and
-        constant_data.
+        constant_data. Where both engines answer it is the fit by NUTS; where only the exact engine
+        does, it is that one. The attribute ``engine`` tells which, and so does every answer.
 
     Raises
     ------
@@ -308,20 +312,32 @@ def find(name: str) -> Path:
     """Return the file that answers for a model now; see `posterior`.
 
     Digests of the data tables and model files are compared first, which needs no table to be read;
-    only if one moved are the rows and the model themselves compared.
+    only if one moved are the rows and the model themselves compared. A fit by NUTS goes before one
+    by the exact engine, whichever was stored last.
     """
     from bayes_nmda.data import table_digests
 
     files, sampling = model_inputs(name)
     now = table_digests() | {f"models/{file}": digest for file, digest in files}
-    older = []
+    older: list[Path] = []
+    exact = None
     for path in _candidates(Path(name).stem):
-        attrs = _attributes(_verified(path))
+        try:
+            attrs = _attributes(_verified(path))
+        except StoreError:
+            if exact is None:
+                raise
+            continue
         if not _sampled_as(attrs, sampling):
             continue
-        if _inputs(attrs) == now:
+        if _inputs(attrs) != now:
+            older.append(path)
+        elif attrs["engine"] == "nuts":
             return path
-        older.append(path)
+        else:
+            exact = exact or path
+    if exact is not None:
+        return exact
     if not older:
         raise StoreError(
             f"found no posterior of {name} with the seed, draws and chains of its model file; run "
@@ -337,7 +353,7 @@ def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
 
     spec = load_model(name)
     effects = effect_table(load_trials(), spec)
-    for path in candidates:
+    for path in sorted(candidates, key=lambda path: _attributes(path)["engine"] != "nuts"):
         attrs = _attributes(path)
         if (attrs["rows_hash"], attrs["spec_hash"]) == (effects.hash, spec.hash):
             return path

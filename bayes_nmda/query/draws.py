@@ -10,56 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_nmda.errors import QueryError, UsageError
+from bayes_nmda.errors import QueryError
+from bayes_nmda.query.source import Source, source_of
 from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Floats = NDArray[np.float64]
-
-
-class Source(Protocol):
-    """What a posterior must offer: attributes, arrays and labels, by group and name."""
-
-    @property
-    def attrs(self) -> Mapping[str, Any]:
-        """Root attributes."""
-
-    def array(self, group: str, variable: str) -> NDArray[Any]:
-        """Return the values of a variable."""
-
-    def labels(self, group: str, name: str) -> list[str]:
-        """Return the labels of a coordinate."""
-
-    def has(self, group: str, variable: str) -> bool:
-        """Tell whether there is such a variable or coordinate."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _TreeSource:
-    """A DataTree behind the interface of `Source`."""
-
-    tree: xr.DataTree
-
-    @property
-    def attrs(self) -> Mapping[str, Any]:
-        return {str(name): value for name, value in self.tree.attrs.items()}
-
-    def array(self, group: str, variable: str) -> NDArray[Any]:
-        values: NDArray[Any] = self.tree[group][variable].to_numpy()
-        return values
-
-    def labels(self, group: str, name: str) -> list[str]:
-        return [str(value) for value in self.array(group, name)]
-
-    def has(self, group: str, variable: str) -> bool:
-        return group in self.tree.children and variable in self.tree[group]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +199,7 @@ def draws_of(tree: xr.DataTree | Posterior) -> Draws:
     """
     if isinstance(tree, Draws):
         return tree
-    source = _source(tree)
+    source = source_of(tree)
     for group, name in (("posterior", "cell"), ("posterior", "drug"), ("posterior", "route")):
         if not source.has(group, name):
             raise QueryError(
@@ -246,17 +209,6 @@ def draws_of(tree: xr.DataTree | Posterior) -> Draws:
     attrs = dict(source.attrs)
     spec = json.loads(str(attrs.get("spec", "{}")))
     return Draws(source=source, cells=_cells(source), attrs=attrs, spec=spec)
-
-
-def _source(tree: object) -> Source:
-    if hasattr(tree, "array") and hasattr(tree, "labels"):
-        return cast("Source", tree)
-    if hasattr(tree, "children") and hasattr(tree, "attrs"):
-        return _TreeSource(cast("xr.DataTree", tree))
-    raise UsageError(
-        f"tree: found a {type(tree).__name__}; allowed is the DataTree that fit(...) or "
-        "posterior(...) returns"
-    )
 
 
 def _cells(source: Source) -> tuple[Cell, ...]:

@@ -1,8 +1,9 @@
 """How large an effect is, and how probably it matters.
 
-A probability is the share of posterior draws beyond a threshold; an estimate is their mean, with
-the 2.5 % and 97.5 % quantiles. ``target="mean"`` is the effect averaged over trials like those in
-a cell, ``target="new_trial"`` what one more trial would show; the second is always less certain.
+A probability is that of the posterior beyond a threshold; an estimate is its mean, with the 2.5 %
+and 97.5 % quantiles. Both are counted from the draws of NUTS, and computed without counting where
+the exact engine made the fit. ``target="mean"`` is the effect averaged over trials like those in a
+cell, ``target="new_trial"`` what one more trial would show; the second is always less certain.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ def prob_benefit(
     Answer
         Columns ``drug``, ``route``, ``timepoint``, ``at_least``, ``target``, ``probability``,
         ``mcse`` (Monte Carlo standard error; a bound where all draws agree, see flag
-        ``mcse_is_bound``), ``prior_probability`` (of the prior alone, pooled over cells, which
-        are exchangeable before the data), ``trials``, ``participants``, ``engine``.
+        ``mcse_is_bound``; where ``engine`` is "exact" the numerical error of the integration),
+        ``prior_probability`` (of the prior alone, pooled over cells, which are exchangeable
+        before the data), ``trials``, ``participants``, ``engine``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Rows and sentences of probabilities and estimates, on whichever scale was asked for.
 
-`effects` asks the questions; this is how draws of one cell become a row with its Monte Carlo
-error, the evidence behind it and what the prior alone said.
+`effects` asks the questions; this is how the distribution of one cell, counted or exact, becomes a
+row with its error, the evidence behind it and what the prior alone said.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
+from bayes_nmda.query.distribution import Estimate
 from bayes_nmda.query.draws import Cell, Draws, Floats
-from bayes_nmda.query.mcse import ess, mcse_mean, mcse_probability, mcse_quantile
 from bayes_nmda.query.needed import needed, needed_interval
 from bayes_nmda.query.scales import ABSOLUTE, Scale, baseline_risk
 from bayes_nmda.query.selection import VARIABLE, check_target
@@ -75,24 +75,24 @@ def probability(
     records: list[dict[str, Any]] = []
     sentences = []
     before = {x: _pooled_prior(prior, scale.cut(x), sign) for x in thresholds}
+    of_cell = scale.posteriors(draws, variable)
     for cell in cells:
-        values = scale.posterior(draws, variable, cell)
+        posterior = of_cell(cell)
         for at_least in thresholds:
-            reached = sign * values >= scale.cut(at_least)
-            constant = bool(reached.all() or not reached.any())
+            found = posterior.probability(scale.cut(at_least), sign)
             prior_probability, prior_mcse = before[at_least]
             record = {
                 **named(cell),
                 **about(draws, scale, cell),
                 "at_least": at_least,
                 "target": target,
-                "probability": float(reached.mean()),
-                "mcse": mcse_probability(reached, values),
+                "probability": found.value,
+                "mcse": found.mcse,
                 "prior_probability": prior_probability,
                 **behind(draws, cell),
-                "ess": ess(reached),
+                "ess": found.ess,
                 "prior_mcse": prior_mcse,
-                "flags": ";".join([*cell.flags, *(["mcse_is_bound"] if constant else [])]),
+                "flags": ";".join([*cell.flags, *(["mcse_is_bound"] if found.bound else [])]),
             }
             sentences.append(probability_sentence(draws, scale, cell, record, sign))
             records.append(record)
@@ -119,19 +119,28 @@ def estimate(
     lower, upper = np.quantile(scale.prior(draws, variable), INTERVAL)
     records: list[dict[str, Any]] = []
     sentences = []
+    of_cell = scale.posteriors(draws, variable)
     for cell in cells:
-        values = scale.posterior(draws, variable, cell)
+        posterior = of_cell(cell)
+        mean = posterior.mean()
+        low, median, high = (posterior.quantile(p) for p in (INTERVAL[0], 0.5, INTERVAL[1]))
+        told_by_mean = scale.own or scale.measure == "MD"
         record = {
             **named(cell),
             **about(draws, scale, cell),
             "target": target,
-            **(_moments(values) if scale.own or scale.measure == "MD" else _middle(scale, values)),
+            "estimate": mean.value if told_by_mean else _shown(scale, median.value),
+            **({"sd": posterior.sd()} if told_by_mean else {}),
+            "median": _shown(scale, median.value),
+            "lower": _shown(scale, low.value),
+            "upper": _shown(scale, high.value),
+            "mcse": mean.mcse if told_by_mean else _shown_error(scale, median),
             "prior_lower": _shown(scale, lower),
             "prior_upper": _shown(scale, upper),
             **behind(draws, cell),
-            "ess": ess(values),
-            "mcse_lower": _shown_error(scale, values, INTERVAL[0]),
-            "mcse_upper": _shown_error(scale, values, INTERVAL[1]),
+            "ess": mean.ess,
+            "mcse_lower": _shown_error(scale, low),
+            "mcse_upper": _shown_error(scale, high),
             "flags": ";".join(cell.flags),
         }
         if scale.measure == "NNT":
@@ -149,38 +158,14 @@ def estimate(
     )
 
 
-def _moments(values: Floats) -> dict[str, float]:
-    low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
-    return {
-        "estimate": float(values.mean()),
-        "sd": float(values.std(ddof=1)),
-        "median": float(median),
-        "lower": float(low),
-        "upper": float(high),
-        "mcse": mcse_mean(values),
-    }
-
-
-def _middle(scale: Scale, values: Floats) -> dict[str, float]:
-    low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
-    return {
-        "estimate": _shown(scale, median),
-        "median": _shown(scale, median),
-        "lower": _shown(scale, low),
-        "upper": _shown(scale, high),
-        "mcse": _shown_error(scale, values, 0.5),
-    }
-
-
 def _shown(scale: Scale, value: float) -> float:
     """Return a value as a reader sees it: a ratio, not its logarithm."""
     return float(np.exp(value)) if scale.ratio else float(value)
 
 
-def _shown_error(scale: Scale, values: Floats, place: float) -> float:
-    """Return the Monte Carlo error of a quantile as a reader sees it."""
-    error = mcse_quantile(values, place)
-    return error * _shown(scale, float(np.quantile(values, place))) if scale.ratio else error
+def _shown_error(scale: Scale, found: Estimate) -> float:
+    """Return the error of a quantile as a reader sees it."""
+    return found.mcse * _shown(scale, found.value) if scale.ratio else found.mcse
 
 
 def _needed(towards: float, row: dict[str, Any]) -> dict[str, Any]:

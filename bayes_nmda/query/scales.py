@@ -2,13 +2,14 @@
 
 A log odds ratio is sampled; odds ratio, risk ratio, risk difference and number needed to treat
 follow from it and the control risk: that of the cell's own trials, or one that somebody names. A
-standardised difference can be told in the units of a familiar instrument. Each draw is converted on
-its own, so that every scale has a posterior distribution of its own.
+standardised difference can be told in the units of a familiar instrument. Draws are converted one
+by one, so that every scale has a posterior distribution of its own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.posterior.absolute import control_weights, expit, risk_at, standardised_risks
+from bayes_nmda.query.distribution import Counted, Distribution, Estimate, distributions
 from bayes_nmda.query.draws import Cell, Draws, Floats
 from bayes_nmda.query.selection import Thresholds, choose_thresholds
 
@@ -29,6 +31,35 @@ OF_COUNTS: Final = {
 RATIOS: Final = frozenset({"OR", "RR"})
 #: Scales that depend on the control risk.
 ABSOLUTE: Final = frozenset({"RR", "RD", "NNT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rescaled:
+    """A distribution in other units; a negative factor turns it over."""
+
+    base: Distribution
+    factor: float
+
+    def probability(self, at_least: float, sign: float) -> Estimate:
+        """Return the probability of ``sign`` times the quantity at or beyond a threshold."""
+        turned = math.copysign(sign, sign * self.factor)
+        return self.base.probability(at_least / abs(self.factor), turned)
+
+    def mean(self) -> Estimate:
+        """Return the mean."""
+        return self._in_units(self.base.mean())
+
+    def sd(self) -> float:
+        """Return the SD."""
+        return abs(self.factor) * self.base.sd()
+
+    def quantile(self, p: float) -> Estimate:
+        """Return a quantile."""
+        return self._in_units(self.base.quantile(p if self.factor > 0 else 1.0 - p))
+
+    def _in_units(self, found: Estimate) -> Estimate:
+        value, error = self.factor * found.value, abs(self.factor) * found.mcse
+        return found._replace(value=value, mcse=error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +101,15 @@ class Scale:
         """Return a threshold as a distance from no effect on the additive scale."""
         return math.log(at_least) if self.ratio else at_least
 
-    def posterior(self, draws: Draws, variable: str, cell: Cell) -> Floats:
-        """Return draws of a cell, shape (chain, draw); of a ratio its logarithm."""
+    def posteriors(self, draws: Draws, variable: str) -> Callable[[Cell], Distribution]:
+        """Return a function that gives the distribution of a cell; of a ratio its logarithm."""
         if self.measure not in ABSOLUTE:
-            return self.factor * draws.of_cell(variable, cell)
-        control, treated = self.risks(draws, "posterior", variable)
-        return self._contrast(control[..., cell.index], treated[..., cell.index])
+            of_cell = distributions(draws, variable)
+            if self.factor == 1.0:
+                return of_cell
+            return lambda cell: Rescaled(of_cell(cell), self.factor)
+        contrast = self._contrast(*self.risks(draws, "posterior", variable))
+        return lambda cell: Counted(contrast[..., cell.index])
 
     def prior(self, draws: Draws, variable: str) -> Floats:
         """Return draws from the prior, shape (draw, cell); of a ratio its logarithm."""

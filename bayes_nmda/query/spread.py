@@ -12,8 +12,9 @@ import numpy as np
 
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
+from bayes_nmda.query.distribution import Distribution, distributions
 from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
-from bayes_nmda.query.mcse import ess, mcse_mean, mcse_quantile
+from bayes_nmda.query.mcse import mcse_mean
 from bayes_nmda.query.rows import INTERVAL, behind, named
 from bayes_nmda.query.selection import Selector, choose_cells
 from bayes_nmda.query.words import evidence, favours, interval, number, reliability, remarks
@@ -64,11 +65,11 @@ def heterogeneity(tree: xr.DataTree | Posterior) -> Answer:
     records: list[dict[str, Any]] = []
     sentences = []
     for name in found:
-        values, prior = draws.posterior(name), draws.prior(name)
-        cells: tuple[Cell | None, ...] = draws.cells if values.ndim > 2 else (None,)
+        of_cell, prior = distributions(draws, name), draws.prior(name)
+        by_cell = draws.posterior(name).ndim > 2
+        cells: tuple[Cell | None, ...] = draws.cells if by_cell else (None,)
         for cell in cells:
-            own = values if cell is None else values[..., cell.index]
-            record = _spread(draws, name, cell, own, prior)
+            record = _spread(draws, name, cell, of_cell(cell), prior)
             records.append(record)
             sentences.append(_spread_sentence(draws, record))
     return answer_of(
@@ -82,9 +83,10 @@ def heterogeneity(tree: xr.DataTree | Posterior) -> Answer:
 
 
 def _spread(
-    draws: Draws, name: str, cell: Cell | None, values: Floats, prior: Floats
+    draws: Draws, name: str, cell: Cell | None, posterior: Distribution, prior: Floats
 ) -> dict[str, Any]:
-    low, median, high = np.quantile(values, (INTERVAL[0], 0.5, INTERVAL[1]))
+    mean = posterior.mean()
+    low, median, high = (posterior.quantile(p) for p in (INTERVAL[0], 0.5, INTERVAL[1]))
     before = np.quantile(prior, (0.5, *INTERVAL))
     if cell is None:
         trials, people = draws.people(draws.cells)
@@ -95,18 +97,18 @@ def _spread(
     return {
         "quantity": name,
         **where,
-        "median": float(median),
-        "mean": float(values.mean()),
-        "lower": float(low),
-        "upper": float(high),
-        "mcse": mcse_mean(values),
+        "median": median.value,
+        "mean": mean.value,
+        "lower": low.value,
+        "upper": high.value,
+        "mcse": mean.mcse,
         "prior_median": float(before[0]),
         "prior_lower": float(before[1]),
         "prior_upper": float(before[2]),
         **counted,
-        "ess": ess(values),
-        "mcse_median": mcse_quantile(values, 0.5),
-        "mcse_upper": mcse_quantile(values, INTERVAL[1]),
+        "ess": mean.ess,
+        "mcse_median": median.mcse,
+        "mcse_upper": high.mcse,
         "flags": "" if cell is None else ";".join(cell.flags),
     }
 
@@ -161,7 +163,7 @@ def shrinkage(
         cell.label: cell
         for cell in choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
     }
-    theta = draws.posterior("theta")
+    theta, effect_of = draws.posterior("theta"), distributions(draws, "effect")
     yi, sei = draws.constant("yi"), draws.constant("sei")
     sizes = draws.constant("n_t"), draws.constant("n_c")
     labels, of_cell = draws.words("contrast"), draws.words("contrast_cell")
@@ -187,7 +189,7 @@ def shrinkage(
             "lower": float(low),
             "upper": float(high),
             "mcse": mcse_mean(own),
-            "cell_effect": float(draws.of_cell("effect", cell).mean()),
+            "cell_effect": effect_of(cell).mean().value,
             "shrinkage": _share(draws, cell, float(sei[i])),
             "trials": 1,
             "participants": int(sizes[0][i] + sizes[1][i]),

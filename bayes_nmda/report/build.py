@@ -149,12 +149,15 @@ def _build(definition: ReportDefinition, durations: dict[str, float], say: Say) 
 
 def _content(definition: ReportDefinition, say: Say) -> Content:
     """Return what is told: everything checked first, then fits that passed their gates."""
+    import pandas as pd
+
     from bayes_nmda.data import load_trials
     from bayes_nmda.effects import effect_table
     from bayes_nmda.effects.replication import replication
     from bayes_nmda.model.spec import load_model
     from bayes_nmda.posterior import store
-    from bayes_nmda.report.content import Fit, gather
+    from bayes_nmda.report.content import FIRST, Fit, gather
+    from bayes_nmda.report.engines import agreement, influence
 
     say("checking models and data")
     specs = [load_model(model) for model in definition.models]
@@ -168,8 +171,16 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
         say(f"model {spec.name}")
         tree, gates = store.obtain(spec, rows, inputs=trials.digests, progress=say)
         fits.append(Fit(spec, label, tree, gates))
+    say("comparing engines")
+    compared = [
+        agreement(fit.spec, rows, fit.tree) for fit, rows in zip(fits, effects, strict=True)
+    ]
+    say("leaving out each trial")
+    moved = influence(specs[0], effects[0], specs[0].thresholds.benefit[FIRST])
     say("asking questions")
-    return gather(definition, fits, trials, effects[0], table)
+    return gather(
+        definition, fits, trials, effects[0], table, pd.concat(compared, ignore_index=True), moved
+    )
 
 
 def require_replication(table: pd.DataFrame) -> None:
@@ -229,6 +240,10 @@ def _manifest(
             row | {"gates": len(fit.gates), "gates_failed": int((~fit.gates["passed"]).sum())}
             for row, fit in zip(provenance.models(content), content.fits, strict=True)
         ],
+        "engines": {
+            "numbers_compared": int((content.engines["not_compared"] == "").sum()),
+            "largest_difference": float(content.engines["difference"].max()),
+        },
         "replication": {
             "printed": len(content.replication),
             "reproduced": int(content.replication["reproduced"].sum()),

@@ -107,6 +107,8 @@ class Content:
     scenarios: tuple[Scenario, ...]
     answers: Mapping[str, Answer]
     replication: pd.DataFrame
+    engines: pd.DataFrame
+    influence: pd.DataFrame | None
 
     @property
     def partitions(self) -> list[str]:
@@ -129,6 +131,8 @@ def gather(
     trials: TrialData,
     effects: EffectTable,
     replication: pd.DataFrame,
+    engines: pd.DataFrame,
+    influence: pd.DataFrame | None,
 ) -> Content:
     """Return the content of a report: every question asked, every answer in its place."""
     answers = _ask(fits[0].tree, fits[0].spec.thresholds.benefit, definition.curve, trials)
@@ -143,6 +147,8 @@ def gather(
         scenarios=tuple(_scenario(fit) for fit in fits),
         answers=answers,
         replication=replication,
+        engines=engines,
+        influence=influence,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bayes_nmda.report.computation import energy_figure, predictive_figure, rank_figure
 from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
+from bayes_nmda.report.engines import influence_figure
 from bayes_nmda.report.evidence import evidence_figure
 from bayes_nmda.report.forest import forest, limits
 from bayes_nmda.report.numbers import comparator_words
@@ -47,6 +48,9 @@ def _drawn(content: Content) -> Iterator[Figure]:
         yield prior_and_posterior(content, partition, words)
     yield evidence_figure(content.answers["evidence_map"])
     yield scenario_figure(content)
+    influence = influence_figure(content)
+    if influence is not None:
+        yield influence
     yield predictive_figure(content)
     yield rank_figure(content.primary.tree)
     yield energy_figure(content.primary.tree)

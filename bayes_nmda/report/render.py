@@ -8,6 +8,7 @@ from bayes_nmda import __version__, paths
 from bayes_nmda.report import limitations, numbers, provenance, tables
 from bayes_nmda.report.content import FIRST
 from bayes_nmda.report.curves import legend_note
+from bayes_nmda.report.engines import most_influential
 from bayes_nmda.report.evidence import map_rows
 from bayes_nmda.report.figures import partition_words
 from bayes_nmda.report.formulas import NBSP, mathml
@@ -114,6 +115,8 @@ def context(
         "methods": methods(spec),
         "parameters": PARAMETERS,
         "references": REFERENCES,
+        "engines": tables.engines(content),
+        "influential": most_influential(content),
         "gates": [dict(row) for row in gates.to_dict("records")],
         "primary_gates": content.primary.gates.to_dict("records"),
         "loo": loo,

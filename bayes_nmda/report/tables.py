@@ -83,6 +83,25 @@ def gates(content: Content) -> pd.DataFrame:
     return joined[["model", *[name for name in joined.columns if name != "model"]]]
 
 
+def engines(content: Content) -> list[dict[str, Any]]:
+    """Return one row a model: numbers compared, the largest differences, or why there are none."""
+    rows: list[dict[str, Any]] = []
+    labels = {fit.spec.name: fit.label for fit in content.fits}
+    for model, table in content.engines.groupby("model", sort=False):
+        row: dict[str, Any] = {"label": labels[str(model)], "why": table["not_compared"].iloc[0]}
+        if not row["why"]:
+            apart = (table["nuts"] - table["exact"]).abs()
+            chance = table["quantity"].str.startswith("P(")
+            row |= {
+                "numbers": len(table),
+                "difference": float(table["difference"].max()),
+                "chance": float(apart[chance].max()),
+                "mean": float(apart[table["quantity"] == "mean"].max()),
+            }
+        rows.append(row)
+    return rows
+
+
 def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     """Return the text of every table file by its name below ``tables/``."""
     frames = {
@@ -90,12 +109,15 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
         "scenarios": scenarios(content),
         "gates": gates(content),
         "replication": content.replication,
+        "engines": content.engines,
         "decisions": content.trials.decisions,
         "leave_one_out": pd.DataFrame(
             {"trial": loo.trials, "elpd_i": loo.elpd_i, "pareto_k": loo.pareto_k}
         ),
         **{name: answer.table for name, answer in content.answers.items()},
     }
+    if content.influence is not None:
+        frames["influence"] = content.influence
     documents: dict[str, Mapping[str, Any]] = {
         name: answer.to_dict() for name, answer in content.answers.items()
     }

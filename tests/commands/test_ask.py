@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -66,4 +67,26 @@ def test_asking_imports_nothing_heavy(run_outside):
     done = run_outside("ask", "benefit", "small", "--json", python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "h5py" in imported
+    assert imported.isdisjoint({"pandas", "xarray", "scipy", "arviz_stats", "pymc", "pandera"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["exact", "auto"])
+def test_an_exact_fit_is_stored_once_and_answers_where_there_is_no_other(
+    run, run_outside, stored_home, tmp_path, engine
+):
+    home = tmp_path / "home"
+    shutil.copytree(stored_home, home)
+    fit = ("fit", "pain_intensity_weak", "--engine", engine)
+    done = run(*fit, home=home)
+    assert (done.returncode, done.stdout.count("stored as")) == (0, 1)
+    again = run(*fit, home=home)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "nothing to do" in again.stderr
+    asked = ("ask", "benefit", "pain_intensity_weak", *IMMEDIATE, "--at-least", 10, "--json")
+    done = run_outside(*asked, home=home, python=("-X", "importtime"))
+    answer = json.loads(done.stdout)
+    assert answer["engine"] == "exact"
+    assert 0 < answer["rows"][0]["mcse"] < 0.005
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert imported.isdisjoint({"pandas", "xarray", "scipy", "arviz_stats", "pymc", "pandera"})

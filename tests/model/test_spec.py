@@ -351,6 +351,14 @@ def test_model_inputs_of_a_broken_file_say_what_is_wrong(write: Write) -> None:
         model_inputs(write("[sampling]\ncolour = 1\n"))
 
 
+def test_how_far_engines_may_be_apart_is_a_gate_of_differences_only(write: Write) -> None:
+    assert load_model("disability").gates.engine_errors_max == 4.0
+    assert load_model("nausea").gates.engine_errors_max is None
+    assert "engine_errors_max" not in load_model("nausea").to_mapping()["gates"]
+    with pytest.raises(SpecError, match="gates"):
+        load_model(write("[gates]\nengine_errors_max = 4.0\n", extends="any_adverse_event"))
+
+
 def test_a_name_may_be_given_with_its_ending(primary: ModelSpec) -> None:
     assert load_model("pain_intensity.toml") == primary
 

@@ -38,7 +38,8 @@ def pain(primary: ModelSpec, trials: TrialData) -> EffectTable:
 @pytest.fixture(scope="session")
 def fake(pain: EffectTable) -> MakeTree:
     """Return a tree in the form of a fit by NUTS whose draws are independent noise."""
-    from bayes_nmda.posterior.sample import attributes, constants, with_labels
+    from bayes_nmda.posterior.labels import constants, with_labels
+    from bayes_nmda.posterior.sample import attributes
 
     layout = Layout.of(pain.frame)
     coords = {name: list(labels) for name, labels in layout.coords().items()}

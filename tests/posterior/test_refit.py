@@ -75,3 +75,11 @@ def test_one_trial_alone_cannot_be_left_out(primary: ModelSpec, pain: EffectTabl
 def test_a_model_that_is_not_gaussian_is_refused_and_nuts_is_named(pain: EffectTable) -> None:
     with pytest.raises(UsageError, match="engine='nuts'"):
         leave_one_trial_out(load_model("pain_intensity_robust"), pain)
+
+
+def test_two_refits_at_a_time_give_the_same_numbers(pain: EffectTable) -> None:
+    spec = load_model("pain_intensity_complete")
+    some = pain.subset((pain.frame["drug"] == "magnesium").to_numpy())
+    pd.testing.assert_frame_equal(
+        leave_one_trial_out(spec, some), leave_one_trial_out(spec, some, jobs=2)
+    )

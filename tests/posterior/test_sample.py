@@ -15,8 +15,9 @@ from bayes_nmda.errors import UsageError
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.spec import ModelSpec, load_model
 from bayes_nmda.model.structure import Layout
+from bayes_nmda.posterior.labels import constants, with_labels
 from bayes_nmda.posterior.prior_draws import prior_draws
-from bayes_nmda.posterior.sample import _signature, attributes, constants, fit, with_labels
+from bayes_nmda.posterior.sample import _signature, attributes, fit
 
 MakeTree = Callable[..., xr.DataTree]
 

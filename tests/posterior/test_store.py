@@ -294,6 +294,44 @@ def test_an_older_broken_file_does_not_stand_in_the_way_of_a_newer_good_one(
     assert store.find(NAME) == new
 
 
+@pytest.mark.parametrize("last", ["nuts", "exact"])
+def test_of_two_engines_nuts_answers_whichever_was_stored_last(
+    fake: MakeTree, primary: ModelSpec, trials: TrialData, last: str
+) -> None:
+    files = {}
+    for engine in ("nuts", "exact"):
+        tree = fake(primary, draws=40)
+        tree.attrs["engine"] = engine
+        files[engine] = store.save(tree, inputs=trials.digests)
+    for engine, path in files.items():
+        os.utime(path, (2 + (engine == last),) * 2)
+    assert store.find(NAME) == files["nuts"]
+    files["nuts"].unlink()
+    assert store.posterior(NAME).attrs["engine"] == "exact"
+
+
+def test_fits_by_one_engine_do_not_push_out_the_answer_of_the_other(
+    saved: Path, fake: MakeTree, primary: ModelSpec, trials: TrialData
+) -> None:
+    os.utime(saved, (1, 1))
+    for draws in range(40, 45):
+        tree = fake(primary, draws=draws)
+        tree.attrs["engine"] = "exact"
+        os.utime(store.save(tree, inputs=trials.digests), (draws, draws))
+    assert store.find(NAME) == saved
+
+
+def test_a_broken_older_file_does_not_stand_in_the_way_of_an_exact_answer(
+    saved: Path, fake: MakeTree, primary: ModelSpec, trials: TrialData
+) -> None:
+    os.truncate(saved, 100)
+    os.utime(saved, (1, 1))
+    tree = fake(primary, draws=40)
+    tree.attrs["engine"] = "exact"
+    exact = store.save(tree, inputs=trials.digests)
+    assert store.find(NAME) == exact
+
+
 def test_a_changed_row_makes_the_posterior_stale_and_is_named(saved: Path) -> None:
     table = paths.data() / "outcomes.csv"
     text = table.read_text(encoding="utf-8")

@@ -25,6 +25,8 @@ extends = "pain_intensity"
 title = "Pain against other medicines"
 [select]
 comparator = "active"
+[gates]
+engine_errors_max = 1e6  # the draws are made up; engines are compared in test_engines.py
 [sampling]
 draws = {DRAWS}
 chains = {CHAINS}
@@ -33,7 +35,8 @@ chains = {CHAINS}
 
 def made_up(spec, effects) -> xr.DataTree:
     """Return a tree with the layout of a fit; draws are independent noise around the data."""
-    from bayes_nmda.posterior.sample import attributes, constants, with_labels
+    from bayes_nmda.posterior.labels import constants, with_labels
+    from bayes_nmda.posterior.sample import attributes
 
     rng = np.random.default_rng(7)
     frame = effects.frame
@@ -106,6 +109,12 @@ def store_fit(change=lambda tree: tree) -> None:
     tree = made_up(spec, effect_table(trials, spec))
     change(tree)
     store.save(tree, inputs=trials.digests)
+
+
+@pytest.fixture
+def make_up():
+    """Return the function that makes up a fit."""
+    return made_up
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,61 @@
+"""What a fit says beside its draws: what its cells are, and what is known without a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from bayes_nmda.terms import AGAINST, SEPARATOR
+
+if TYPE_CHECKING:
+    from bayes_nmda.effects import EffectTable
+
+
+def with_labels(draws: xr.Dataset) -> xr.Dataset:
+    """Return draws whose cells and partitions also carry drug, route and timepoint."""
+    labelled = draws.drop_attrs()
+    for dim, parts in (("cell", ("drug", "route", "timepoint")), ("partition", ("drug", "route"))):
+        if dim not in draws.dims:
+            continue
+        named = [str(label).partition(AGAINST) for label in draws[dim].to_numpy()]
+        split = [drug_route.split(SEPARATOR) for drug_route, _, _ in named]
+        against = [comparator or "placebo" for _, _, comparator in named]
+        name = "comparator" if dim == "cell" else f"{dim}_comparator"
+        labelled = labelled.assign_coords({name: (dim, against)})
+        for position, part in enumerate(parts):
+            values = [words[position] if position < len(words) else "" for words in split]
+            name = part if dim == "cell" else f"partition_{part}"
+            labelled = labelled.assign_coords({name: (dim, values)})
+    return labelled
+
+
+def constants(effects: EffectTable) -> xr.Dataset:
+    """Return what is known without a model.
+
+    By ``contrast``: every column of the effect table, labels under the name ``contrast_…``, and the
+    covariance. By ``cell`` and by ``partition``: trials and participants behind it.
+    """
+    frame = effects.frame
+    columns = {
+        name if values.dtype.kind in "if" else f"contrast_{name}": (
+            "contrast",
+            values.to_numpy() if values.dtype.kind in "if" else values.to_numpy(dtype=str),
+        )
+        for name, values in frame.drop(columns="contrast").items()
+    }
+    labels = frame["contrast"].to_numpy(dtype=str)
+    evidence = {
+        "trials": ("cell", list(effects.trials.values())),
+        "participants": ("cell", list(effects.participants.values())),
+        "partition_trials": ("partition", list(effects.partition_trials.values())),
+        "partition_participants": ("partition", list(effects.partition_participants.values())),
+        "covariance": (("contrast", "other_contrast"), effects.covariance),
+    }
+    coords = {
+        "contrast": labels,
+        "other_contrast": labels,
+        "cell": list(effects.trials),
+        "partition": list(effects.partition_trials),
+    }
+    return xr.Dataset({**columns, **evidence}, coords)

@@ -1,0 +1,121 @@
+"""The second method: every reported number computed exactly too, and the influence of each trial.
+
+Both come from the exact engine, which shares no code with the sampler beyond the model file. A
+model that it cannot do is named as such, not passed over in silence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.report.numbers import MINUS
+from bayes_nmda.report.style import BLUE, INK, PAGE, PALE, VERMILION, Figure, canvas, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    from bayes_nmda.effects import EffectTable
+    from bayes_nmda.model.spec import ModelSpec
+    from bayes_nmda.report.content import Content
+
+_ROW: Final = 0.3
+#: Change in percentage points at which a field has its full colour.
+_FULL: Final = 30.0
+
+
+def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.DataFrame:
+    """Return how far NUTS and the exact engine are apart, or a row that says why it is not known.
+
+    Raises
+    ------
+    FitError
+        If a number differs by more standard errors than the model file allows.
+    """
+    import pandas as pd
+
+    from bayes_nmda.posterior.agreement import require_agreement
+    from bayes_nmda.posterior.exact import obstacle
+    from bayes_nmda.posterior.sample import fit
+
+    reason = obstacle(spec)
+    if reason is not None:
+        return pd.DataFrame([{"model": spec.name, "not_compared": reason}])
+    exact = fit(spec, effects, engine="exact")
+    return require_agreement(exact, tree).assign(model=spec.name, not_compared="")
+
+
+def influence(spec: ModelSpec, effects: EffectTable, at_least: float) -> pd.DataFrame | None:
+    """Return the chance of a benefit in every cell without each trial; None if not Gaussian."""
+    from bayes_nmda.posterior.exact import applies
+    from bayes_nmda.posterior.refit import leave_one_trial_out
+
+    if not applies(spec) or effects.frame["trial"].nunique() < 2:
+        return None
+    table = leave_one_trial_out(spec, effects, at_least=[at_least])
+    return table[table["target"] == "mean"].reset_index(drop=True)
+
+
+def most_influential(content: Content) -> list[dict[str, object]]:
+    """Return, for each cell, the trial whose absence moves the probability most."""
+    table = content.influence
+    if table is None:
+        return []
+    known = table.dropna(subset=["change"])
+    rows = known.loc[known.groupby("cell", sort=False)["change"].apply(lambda x: x.abs().idxmax())]
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in rows.sort_values("change", key=abs, ascending=False).to_dict("records")
+    ]
+
+
+def influence_figure(content: Content) -> Figure | None:
+    """Return the change of each probability without each trial, trials down and cells across."""
+    table = content.influence
+    if table is None:
+        return None
+    places = zip(table["left_out"], table["cell"], strict=True)
+    change = dict(zip(places, (100 * table["change"]).to_numpy(float), strict=True))
+    trials = list(dict.fromkeys(table["left_out"]))
+    cells = [cell.label for cell in content.cells]
+    spec, at_least = content.primary.spec, table["at_least"].iloc[0]
+    alt = (
+        f"Change of the probability of a benefit of at least {at_least:g} {spec.unit}, in "
+        "percentage points, when one trial is left out; trials down, drug, route and timepoint "
+        "across."
+    )
+    with canvas(PAGE, 1.9 + _ROW * len(trials)) as figure:
+        axes = figure.subplots()
+        for y, trial in enumerate(trials):
+            for x, cell in enumerate(cells):
+                _field(axes, x, y, change[trial, cell])
+        axes.set(xlim=(-0.5, len(cells) - 0.5), ylim=(len(trials) - 0.5, -0.5))
+        names = [cell.replace("/", ", ") for cell in cells]
+        axes.set_xticks(range(len(cells)), names, rotation=55, ha="left", rotation_mode="anchor")
+        axes.set_yticks(range(len(trials)), trials)
+        axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
+        svg = drawing(figure, "influence", alt)
+    caption = (
+        f"{alt} Blue: the probability falls without the trial; orange: it rises. Empty: less than "
+        "one point. Hatched: no other trial is left in the cell."
+    )
+    return Figure("influence", svg, caption, alt)
+
+
+def _field(axes: Axes, x: int, y: int, value: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner, size = (x - 0.47, y - 0.46), (0.94, 0.92)
+    if value != value:  # the cell lost its last trial
+        axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, hatch="////", lw=0.6))
+        return
+    colour = VERMILION if value > 0 else BLUE
+    strength = min(1.0, abs(value) / _FULL) * 0.55
+    axes.add_patch(Rectangle(corner, *size, fc=colour, alpha=strength, ec="none"))
+    axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
+    if abs(value) >= 1:
+        sign = "+" if value > 0 else MINUS
+        axes.text(x, y, f"{sign}{abs(value):.0f}", ha="center", va="center", color=INK)

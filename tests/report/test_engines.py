@@ -1,0 +1,54 @@
+"""The second method and the influence of each trial, on the pain trials by the exact engine."""
+
+import numpy as np
+import pytest
+
+from bayes_nmda.data import load_trials
+from bayes_nmda.effects import effect_table
+from bayes_nmda.errors import FitError
+from bayes_nmda.model.spec import load_model
+from bayes_nmda.report.engines import agreement, influence
+
+
+@pytest.fixture(scope="module")
+def trials():
+    return load_trials()
+
+
+def test_a_model_that_is_not_gaussian_is_named_with_the_reason(trials):
+    spec = load_model("pain_intensity_robust")
+    table = agreement(spec, effect_table(trials, spec), None)
+    assert table["model"].tolist() == ["pain_intensity_robust"]
+    assert "student_t" in table["not_compared"].item()
+
+
+def test_counts_of_events_have_one_engine(trials):
+    spec = load_model("any_adverse_event")
+    effects = effect_table(trials, spec)
+    table = agreement(spec, effects, None)
+    assert "counts of events are not normal" in table["not_compared"].item()
+    assert influence(spec, effects, 10.0) is None
+
+
+def test_draws_that_are_not_of_the_posterior_stop_the_report(trials, make_up):
+    spec = load_model("pain_intensity")
+    effects = effect_table(trials, spec)
+    with pytest.raises(FitError, match=r"NUTS and the exact engine disagree in \d+ of \d+ numbers"):
+        agreement(spec, effects, make_up(spec, effects))
+
+
+def test_influence_has_a_row_for_each_trial_and_cell(trials):
+    spec = load_model("pain_intensity")
+    effects = effect_table(trials, spec)
+    table = influence(spec, effects, 10.0)
+    assert len(table) == 20 * 15
+    alone = table[table["change"].isna()]
+    assert len(alone) == 6  # the cells that rest on a single trial
+    assert np.allclose(
+        (table["probability"] - table["probability_all"]).dropna(), table["change"].dropna()
+    )
+
+
+def test_influence_needs_a_gaussian_model(trials):
+    spec = load_model("pain_intensity_robust")
+    assert influence(spec, effect_table(trials, spec), 10.0) is None
