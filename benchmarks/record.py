@@ -14,20 +14,21 @@ from statistics import median
 README = Path(__file__).parent / "README.md"
 HEAD = """# Benchmarks
 
-Each section is written by the script that it names (`python benchmarks/<script>.py`). Times are
-medians of one run on one machine; ratios are between numbers of the same run.
+Each section is written by the script that it names (`python benchmarks/<script>.py`; all of them:
+`make benchmarks`). Times are medians of one run on one machine; ratios are between numbers of the
+same run.
 """
 
 
-def machine() -> str:
-    """Return processor, cores, load and versions in one line."""
+def machine(*others: str) -> str:
+    """Return processor, cores, load and versions in one line, with those of other packages."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         processor = names[0].partition(": ")[2] if names else processor
     packages = ", ".join(
-        f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "pandas")
+        f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "pandas", *others)
     )
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return (
