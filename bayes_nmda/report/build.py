@@ -23,7 +23,7 @@ from bayes_nmda.report.staleness import what_is_stale
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayes_nmda.report.content import Content, Fit
+    from bayes_nmda.report.content import Content
 
 __all__ = ["BuildResult", "build_report", "what_is_stale"]
 
@@ -155,7 +155,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.effects import effect_table
     from bayes_nmda.effects.replication import replication
     from bayes_nmda.model.spec import load_model
-    from bayes_nmda.posterior import store
+    from bayes_nmda.posterior.families import obtain_all
     from bayes_nmda.report.content import FIRST, Fit, gather
     from bayes_nmda.report.engines import agreement, influence
 
@@ -166,11 +166,12 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     say("replicating the review")
     table = replication(trials)
     require_replication(table)
-    fits: list[Fit] = []
-    for spec, rows, label in zip(specs, effects, definition.labels, strict=True):
-        say(f"model {spec.name}")
-        tree, gates = store.obtain(spec, rows, inputs=trials.digests, progress=say)
-        fits.append(Fit(spec, label, tree, gates))
+    say("fitting models")
+    found = obtain_all(list(zip(specs, effects, strict=True)), inputs=trials.digests, progress=say)
+    fits = [
+        Fit(spec, label, tree, gates)
+        for spec, label, (tree, gates) in zip(specs, definition.labels, found, strict=True)
+    ]
     say("comparing engines")
     compared = [
         agreement(fit.spec, rows, fit.tree) for fit, rows in zip(fits, effects, strict=True)

@@ -1,0 +1,93 @@
+"""Several analyses at once: models that compile to the same code share a process.
+
+Compiling a model takes far longer than sampling it. Analyses that differ in numbers only are
+fitted one after the other in one process, which compiles once; analyses of different families go
+to different processes. Each fit passes its gates and is stored where it was made, so that a build
+that is killed keeps what was finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bayes_nmda.errors import StoreError
+from bayes_nmda.posterior import store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_nmda.effects import EffectTable
+    from bayes_nmda.model.spec import ModelSpec
+
+    Analysis = tuple[ModelSpec, EffectTable]
+
+
+def obtain_all(
+    analyses: Sequence[Analysis],
+    *,
+    inputs: Mapping[str, str],
+    jobs: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[tuple[xr.DataTree, pd.DataFrame]]:
+    """Return the fit and the table of gates of every analysis: stored, or sampled now.
+
+    Parameters
+    ----------
+    analyses
+        Model and contrasts.
+    inputs
+        `TrialData.digests` of the data.
+    jobs
+        Processes; by default the number of processors that this one may use. The draws are the
+        same whatever it is.
+    progress
+        Called with a short text at each step.
+
+    Returns
+    -------
+    list
+        In the order of ``analyses``.
+
+    Raises
+    ------
+    FitError
+        If a gate failed; fits that were finished before are stored.
+    """
+    from joblib import Parallel, cpu_count, delayed
+
+    say = progress or (lambda _: None)
+    families = _families([pair for pair in analyses if not _stored(*pair)])
+    jobs = min(jobs or cpu_count(), len(families))
+    if jobs > 1:
+        say(f"sampling {len(families)} families of models in {jobs} processes")
+        run = Parallel(n_jobs=jobs, return_as="generator_unordered")
+        for names in run(delayed(_fit_family)(family, inputs) for family in families):
+            say(f"sampled {', '.join(names)}")
+    return [
+        store.obtain(spec, effects, inputs=inputs, progress=progress) for spec, effects in analyses
+    ]
+
+
+def _stored(spec: ModelSpec, effects: EffectTable) -> bool:
+    try:
+        return store.load(spec, effects) is not None
+    except StoreError:
+        return False  # corrupt: it is sampled again, and that is said there
+
+
+def _families(analyses: Sequence[Analysis]) -> list[list[Analysis]]:
+    """Return analyses by family, the largest family first, so that processes end together."""
+    families: dict[object, list[Analysis]] = {}
+    for spec, effects in analyses:
+        priors = tuple((name, prior.distribution, prior.upper) for name, prior in spec.priors)
+        family = (priors, spec.structure.pooling, spec.structure.trial_effects, spec.select)
+        families.setdefault(family, []).append((spec, effects))
+    return sorted(families.values(), key=len, reverse=True)
+
+
+def _fit_family(family: Sequence[Analysis], inputs: Mapping[str, str]) -> list[str]:
+    for spec, effects in family:
+        store.obtain(spec, effects, inputs=inputs)
+    return [spec.name for spec, _ in family]
