@@ -84,6 +84,7 @@ def test_empty_cells_need_no_correction(harms) -> None:
     assert (counts.events == 0).sum() >= 3
 
 
+@pytest.mark.slow
 def test_spare_places_add_their_own_priors_and_nothing_else(harms) -> None:
     spec, effects = harms
     plain, wide = build_model(spec, effects), build_model(spec, effects, spare=True)
