@@ -160,10 +160,14 @@ def _signature(model: pm.Model, spec: ModelSpec, layout: Layout) -> str:
 
 def _compile(model: pm.Model, spec: ModelSpec, layout: Layout) -> Any:
     import nutpie
+    import pytensor
 
     key = _signature(model, spec, layout)
     if key not in _compiled:
-        _compiled[key] = nutpie.compile_pymc_model(model)
+        # With fast math, code from the disk cache rounds otherwise than code compiled just now, and
+        # one seed gives two posteriors.
+        with pytensor.config.change_flags(numba__fastmath=False):
+            _compiled[key] = nutpie.compile_pymc_model(model)
     numbers = {data.name: data.get_value() for data in model.data_vars}
     return _compiled[key].with_data(**numbers)
 
