@@ -91,7 +91,9 @@ def analyses(draw: st.DrawFn) -> tuple:
         )
     )
     truncated = draw(st.booleans()) and tau[0] != "uniform"
-    upper = scale * draw(st.floats(0.5, 100.0)) if truncated else math.inf
+    # a narrow prior has nothing left below half its median: such input is refused, and tested so
+    lowest = 1.0 if tau[-1] == 0.01 else 0.5
+    upper = scale * draw(st.floats(lowest, 100.0)) if truncated else math.inf
     return yi, sei, mu, tau, upper
 
 
