@@ -23,6 +23,18 @@ def test_models_that_compile_to_the_same_code_share_a_process():
     ]
 
 
+def test_counts_of_one_structure_are_one_family_whatever_the_outcome():
+    suffixes = ("any_adverse_event", "nausea", "responder_30", "any_adverse_event_robust")
+    specs = [load_model(name) for name in (*suffixes, "nausea_active", "responder_50_active")]
+    groups = families._families([(spec, None) for spec in specs])
+    assert names(groups) == [
+        ["any_adverse_event", "nausea"],
+        ["nausea_active", "responder_50_active"],
+        ["responder_30"],
+        ["any_adverse_event_robust"],
+    ]
+
+
 def test_what_is_stored_is_not_sampled_and_the_order_is_kept(monkeypatch):
     asked = []
     monkeypatch.setattr(families.store, "load", lambda spec, effects: "stored")
