@@ -116,7 +116,7 @@ def fit(
                 chains=chains,
                 progress=say,
             )
-        gates = diagnostics.require_gates(tree)
+        gates = diagnostics.require_gates(tree, diagnostics.recorded_gates(tree))
         name = "" if stored else store.save(tree, inputs=trials.digests).name
     if stored:
         print(f"{spec.name}: nothing to do, a fit of these inputs is stored", file=sys.stderr)

@@ -107,13 +107,30 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How NUTS is run."""
+    """How NUTS is run.
+
+    Attributes
+    ----------
+    seed
+        One integer for all randomness.
+    chains
+        Chains, each tuned on its own.
+    tune
+        Draws of a chain that are thrown away while the sampler adapts.
+    draws
+        Draws of a chain that are kept.
+    thin
+        Draws that are sampled for each one that is kept.
+    target_accept
+        Average probability of acceptance that the step size is adapted to.
+    """
 
     seed: int
     chains: int
     tune: int
     draws: int
     target_accept: float
+    thin: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,7 @@ def diagnose(tree: xr.DataTree) -> pd.DataFrame:
     import pandas as pd
 
     if "bundled" in tree.attrs:
-        table = pd.DataFrame(json.loads(tree.attrs["gates"]))
-        return table.astype({"value": float, "threshold": float, "passed": bool})
+        return recorded_gates(tree)
     spec = json.loads(tree.attrs["spec"])
     if tree.attrs["engine"] == "exact":
         from bayes_nmda.posterior.exact_gates import exact_gates
@@ -78,15 +77,30 @@ def diagnose(tree: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def require_gates(tree: xr.DataTree) -> pd.DataFrame:
+def recorded_gates(tree: xr.DataTree) -> pd.DataFrame:
+    """Return the table of `diagnose` that was written into a fit when it was made."""
+    import pandas as pd
+
+    table = pd.DataFrame(json.loads(tree.attrs["gates"]))
+    return table.astype({"value": float, "threshold": float, "passed": bool})
+
+
+def require_gates(tree: xr.DataTree, table: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the table of gates, or raise when one of them failed.
+
+    Parameters
+    ----------
+    tree
+        A fit.
+    table
+        Its gates, if they are known; else they are computed.
 
     Raises
     ------
     FitError
         If a gate failed; every failed gate is listed, with by how much.
     """
-    table = diagnose(tree)
+    table = diagnose(tree) if table is None else table
     failed = table[~table["passed"]]
     if len(failed):
         lines = [

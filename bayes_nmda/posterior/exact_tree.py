@@ -16,6 +16,7 @@ from bayes_nmda.model.likelihoods import error_covariance
 from bayes_nmda.posterior.exact import ExactPosterior, Mixture, exact_posterior
 from bayes_nmda.posterior.gaussian import SCALES
 from bayes_nmda.posterior.labels import constants, with_labels
+from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.matrices import Floats
 from bayes_nmda.posterior.predictive import new_trial, replicate, trial_log_likelihood
 from bayes_nmda.posterior.prior_draws import PRIOR_DRAWS
@@ -101,7 +102,7 @@ def fit_exact(
             "log_likelihood": trial_log_likelihood(
                 posterior, yi, errors, layout, spec
             ).to_dataset(),
-            "log_prior": _log_prior(posterior, spec),
+            "log_prior": log_prior(posterior, spec),
             "sample_stats": statistics,
             "observed_data": xr.Dataset(
                 {"yi": ("contrast", yi)}, {"contrast": list(layout.contrasts)}
@@ -220,16 +221,6 @@ def _prior(exact: ExactPosterior, spec: ModelSpec, effects: EffectTable, seed: i
             "tau": np.stack([scale[:, 0] for scale in scales], axis=1),
         }
     return _dataset(values, exact, (1, PRIOR_DRAWS))
-
-
-def _log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
-    """Return the log prior density of every parameter that has a prior in the model file."""
-    densities = {}
-    for name, prior in spec.priors:
-        variable = "effect" if _alone(spec) and name == "overall" else name
-        values = posterior[variable]
-        densities[variable] = values.copy(data=prior.logpdf(values.to_numpy()))
-    return xr.Dataset(densities)
 
 
 def _mixture(exact: ExactPosterior, spec: ModelSpec) -> xr.Dataset:

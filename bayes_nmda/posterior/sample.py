@@ -27,6 +27,7 @@ from bayes_nmda.posterior.counts import count_constants, count_groups, without_s
 from bayes_nmda.posterior.diagnostics import diagnose
 from bayes_nmda.posterior.exact import chosen_engine
 from bayes_nmda.posterior.labels import constants, with_labels
+from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.predictive import difference_groups, new_trial
 from bayes_nmda.posterior.prior_draws import prior_draws
 from bayes_nmda.terms import Engine
@@ -73,8 +74,8 @@ def fit(
         ``"nuts"``: No-U-Turn sampling by nutpie. ``"exact"``: without MCMC, where effects are
         normal given the standard deviations. ``"auto"``: exact where it applies, else NUTS.
     seed, draws, chains
-        Instead of the numbers in the model file: one integer for all randomness, draws a chain
-        after tuning, and chains.
+        Instead of the numbers in the model file: one integer for all randomness, draws of a chain
+        that are kept after tuning, and chains.
     progress
         Called with a short text at each step.
 
@@ -184,7 +185,7 @@ def _sample(
     try:
         tree: xr.DataTree = nutpie.sample(
             compiled,
-            draws=draws or spec.sampling.draws,
+            draws=(draws or spec.sampling.draws) * spec.sampling.thin,
             tune=spec.sampling.tune,
             chains=chains or spec.sampling.chains,
             seed=seed,
@@ -194,18 +195,18 @@ def _sample(
         )
     except RuntimeError as error:
         raise FitError(f"model {spec.name}: the sampler stopped: {error}") from error
+    # What the sampler says of itself stays whole: a divergence counts, and the energy changes from
+    # one draw to the next, whether a draw is kept or not.
+    tree["posterior"] = tree["posterior"].to_dataset().thin(draw=spec.sampling.thin)
     return tree
 
 
 def _assemble(
     raw: xr.DataTree, model: pm.Model, spec: ModelSpec, effects: EffectTable, seed: int
 ) -> xr.DataTree:
-    from pymc.stats import compute_log_prior
-
     layout = Layout.of(effects.frame)
     rng_new, rng_rep, rng_prior_new, rng_prior_rep = np.random.default_rng(seed).spawn(4)
 
-    log_prior = compute_log_prior(raw, model=model, extend_inferencedata=False, progressbar=False)
     prior = prior_draws(model, spec, seed)
     posterior = raw["posterior"].to_dataset()
     posterior["new_trial"] = new_trial(posterior, spec, rng_new)
@@ -222,7 +223,7 @@ def _assemble(
             "posterior": with_labels(posterior),
             "prior": with_labels(prior),
             **observed,
-            "log_prior": _plain(log_prior),
+            "log_prior": log_prior(posterior, spec),
             "sample_stats": _statistics(raw["sample_stats"].to_dataset()),
             "constant_data": known,
         }
@@ -230,11 +231,6 @@ def _assemble(
     sizes = {"chains": posterior.sizes["chain"], "draws": posterior.sizes["draw"]}
     tree.attrs = attributes(spec, effects, seed, "nuts") | sizes
     return tree
-
-
-def _plain(group: xr.DataTree | xr.Dataset) -> xr.Dataset:
-    dataset = group.to_dataset() if isinstance(group, xr.DataTree) else group
-    return dataset.drop_attrs()
 
 
 def _statistics(stats: xr.Dataset) -> xr.Dataset:

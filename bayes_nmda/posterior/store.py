@@ -59,7 +59,8 @@ _EXACT = (
     *("exact", "exact_family", "exact_tree", "gaussian", "gaussian_kernel", "gaussian_moments"),
     *("grid", "importance", "matrices", "normal_mixture"),
 )
-#: The modules that turn effects and a model file into draws; others can change without a refit.
+#: The modules that turn effects and a model file into draws and gates; others can change without a
+#: refit.
 _SAMPLING_CODE = (
     "model/build.py",
     "model/counts.py",
@@ -68,13 +69,14 @@ _SAMPLING_CODE = (
     "model/structure.py",
     "posterior/absolute.py",
     "posterior/counts.py",
+    "posterior/diagnostics.py",
     "posterior/labels.py",
+    "posterior/log_prior.py",
     "posterior/predictive.py",
     "posterior/prior_draws.py",
     "posterior/sample.py",
 )
 _PACKAGE = Path(__file__).resolve().parents[1]
-_SAMPLING = ("predictive.py", "prior_draws.py", "sample.py")
 _REQUIRED = frozenset(
     {"model", "engine", "seed", "draws", "chains", "spec", "spec_hash", "rows_hash"}
     | {"model_files", "versions", "key", "inputs"}
@@ -267,7 +269,7 @@ def obtain(
     FitError
         If a gate failed; nothing was stored.
     """
-    from bayes_nmda.posterior.diagnostics import require_gates
+    from bayes_nmda.posterior.diagnostics import recorded_gates, require_gates
     from bayes_nmda.posterior.sample import fit
 
     say = progress or (lambda _: None)
@@ -278,9 +280,9 @@ def obtain(
         stored = None
     if stored is None:
         tree = fit(spec, effects, engine=engine, progress=progress)
-        require_gates(tree)
+        require_gates(tree, recorded_gates(tree))
         stored = _open(save(tree, inputs=inputs))
-    return stored, require_gates(stored)
+    return stored, require_gates(stored, recorded_gates(stored))
 
 
 def posterior(name: str) -> xr.DataTree:

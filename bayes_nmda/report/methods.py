@@ -92,12 +92,17 @@ def methods(spec: ModelSpec) -> list[Paragraph]:
         Paragraph(
             "Computation",
             f"No-U-Turn sampling in PyMC by nutpie: {spec.sampling.chains} chains of "
-            f"{spec.sampling.draws:,} draws after {spec.sampling.tune:,} of tuning, target "
-            f"acceptance {spec.sampling.target_accept:g}, seed {spec.sampling.seed}. Estimates are "
+            f"{spec.sampling.draws * spec.sampling.thin:,} draws after {spec.sampling.tune:,} of "
+            f"tuning{_kept(spec.sampling.thin)}, target acceptance "
+            f"{spec.sampling.target_accept:g}, seed {spec.sampling.seed}. Estimates are "
             "posterior means; intervals are 95 % equal-tailed throughout.",
         ),
     ]
     return found
+
+
+def _kept(thin: int) -> str:
+    return "" if thin == 1 else f", one in {thin} kept"
 
 
 def _effects(spec: ModelSpec) -> list[Paragraph]:

@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable
 
 import numpy as np
+import nutpie
+import pymc as pm
 import pytest
 import xarray as xr
 from scipy import stats
@@ -16,8 +18,9 @@ from bayes_nmda.model.build import build_model
 from bayes_nmda.model.spec import ModelSpec, load_model
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.labels import constants, with_labels
+from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.prior_draws import prior_draws
-from bayes_nmda.posterior.sample import _signature, attributes, fit
+from bayes_nmda.posterior.sample import _sample, _signature, attributes, fit
 
 MakeTree = Callable[..., xr.DataTree]
 
@@ -132,3 +135,36 @@ def test_the_deviations_of_the_prior_are_those_of_the_model(pain: EffectTable) -
     precision = draws["trial_precision"].to_numpy().ravel()
     distance = stats.kstest(precision, stats.gamma(2, scale=1 / 2).cdf).statistic
     assert distance < np.sqrt(-np.log(1e-4 / 2) / (2 * precision.size))
+
+
+@pytest.mark.parametrize("name", ["pain_intensity", "pain_intensity_unpooled", "any_adverse_event"])
+def test_the_density_of_the_priors_is_that_of_the_model(name: str, trials: TrialData) -> None:
+    spec = load_model(name)
+    model = build_model(spec, effect_table(trials, spec))
+    draws = prior_draws(model, spec, seed=7).isel(draw=slice(20))
+    found = log_prior(draws, spec)
+    named = [rv for rv in model.free_RVs if not rv.name.startswith("z_")]
+    assert set(found) == {rv.name for rv in named}
+    for rv in named:
+        expected = pm.logp(rv, draws[rv.name].to_numpy()).eval(mode="FAST_COMPILE")
+        np.testing.assert_allclose(found[rv.name], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_draws_are_thinned_and_what_the_sampler_says_of_itself_is_not(
+    primary: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    def run(compiled: object, **numbers: object) -> xr.DataTree:
+        asked.update(numbers)
+        draws = {"chain": [0, 1], "draw": np.arange(numbers["draws"])}
+        values = ("chain", "draw"), np.tile(np.arange(numbers["draws"]), (2, 1))
+        group = xr.Dataset({"x": values}, draws)
+        return xr.DataTree.from_dict({"posterior": group, "sample_stats": group})
+
+    monkeypatch.setattr(nutpie, "sample", run)
+    sampling = dataclasses.replace(primary.sampling, draws=200, thin=3)
+    tree = _sample(None, dataclasses.replace(primary, sampling=sampling), 1, None, None)
+    assert asked["draws"] == 600
+    assert tree["posterior"]["x"].values[1].tolist() == list(range(0, 600, 3))
+    assert tree["sample_stats"].sizes["draw"] == 600

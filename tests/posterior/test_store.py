@@ -575,6 +575,7 @@ def test_a_fit_that_fails_a_gate_is_not_stored(
     trials: TrialData,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    tree.attrs["gates"] = json.dumps(diagnostics.diagnose(tree).to_dict("records"))  # as `fit` does
     monkeypatch.setattr(sample, "fit", lambda *_, **__: tree)  # 160 draws: too few
     with pytest.raises(FitError, match="bulk ESS of effect"):
         store.obtain(primary, pain, inputs=trials.digests)
@@ -595,11 +596,12 @@ def test_a_stored_fit_is_not_sampled_again_unless_it_is_corrupt_or_forced(
         return fake(primary, draws=40)
 
     monkeypatch.setattr(sample, "fit", fit)
-    monkeypatch.setattr(diagnostics, "require_gates", lambda tree: "passed")
+    monkeypatch.setattr(diagnostics, "recorded_gates", lambda tree: "recorded")
+    monkeypatch.setattr(diagnostics, "require_gates", lambda tree, table: f"{table}, passed")
     said: list[str] = []
     ask = {"inputs": trials.digests, "progress": said.append}
     _, gates = store.obtain(primary, pain, **ask)
-    assert gates == "passed"
+    assert gates == "recorded, passed"
     store.obtain(primary, pain, **ask)
     assert len(sampled) == 1
     store.obtain(primary, pain, force=True, **ask)
