@@ -26,7 +26,7 @@ from bayes_nmda.data import TrialData
 from bayes_nmda.effects import EffectTable
 from bayes_nmda.errors import FitError, StaleError, StoreError
 from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.posterior import diagnostics, sample, store, stored
+from bayes_nmda.posterior import diagnostics, keys, sample, shelf, store, stored
 
 MakeTree = Callable[..., xr.DataTree]
 NAME = "pain_intensity"
@@ -198,7 +198,7 @@ def test_a_key_covers_rows_model_seed_draws_and_chains(
         pain.frame.assign(yi=pain.frame["yi"] + 1), pain.covariance, pain.measure, pain.unit
     )
     rho = load_model("pain_intensity_rho_03")
-    keys = [
+    found = [
         store.fit_key(primary, pain),
         store.fit_key(primary, moved),
         store.fit_key(rho, pain),
@@ -207,11 +207,11 @@ def test_a_key_covers_rows_model_seed_draws_and_chains(
         store.fit_key(primary, pain, draws=1),
         store.fit_key(primary, pain, chains=1),
     ]
-    assert len(set(keys)) == len(keys)
-    assert all(len(key) == 16 for key in keys)
-    assert store.fit_key(primary, pain, seed=primary.sampling.seed) == keys[0]
+    assert len(set(found)) == len(found)
+    assert all(len(key) == 16 for key in found)
+    assert store.fit_key(primary, pain, seed=primary.sampling.seed) == found[0]
     retitled = dataclasses.replace(primary, title="Another title")
-    assert store.fit_key(retitled, pain) == keys[0]
+    assert store.fit_key(retitled, pain) == found[0]
 
 
 def test_a_key_covers_versions_and_code(
@@ -222,7 +222,7 @@ def test_a_key_covers_versions_and_code(
         patch.setattr(sample, "versions", lambda: {"pymc": "0"})
         assert store.fit_key(primary, pain) != own
     with monkeypatch.context() as patch:
-        patch.setattr(store, "code_digest", lambda: "other")
+        patch.setattr(keys, "code_digest", lambda: "other")
         assert store.fit_key(primary, pain) != own
     assert store.fit_key(primary, pain) == own
 
@@ -409,7 +409,7 @@ def test_trial_runs_do_not_push_out_the_fit_that_answers(
     for seed in range(1, 5):
         store.save(fake(primary, seed=seed, draws=40), inputs=trials.digests)
     assert store.find(NAME) == saved
-    assert len(list(store.folder().iterdir())) == store.KEPT + 1
+    assert len(list(store.folder().iterdir())) == shelf.KEPT + 1
 
 
 def test_old_files_of_a_model_give_way_and_those_of_others_stay(saved: Path) -> None:
@@ -421,9 +421,9 @@ def test_old_files_of_a_model_give_way_and_those_of_others_stay(saved: Path) -> 
 
     other = put("pain_intensity.v2", 1)
     files = [put(NAME, number) for number in range(1, 6)]
-    store._tidy(NAME)
-    assert store._files(NAME) == [saved, files[4], files[3]]
-    assert store._files("pain_intensity.v2") == [other]
+    shelf.tidy(NAME)
+    assert shelf.files_of(NAME) == [saved, files[4], files[3]]
+    assert shelf.files_of("pain_intensity.v2") == [other]
 
 
 # what is shipped
@@ -535,7 +535,7 @@ def test_a_process_that_is_killed_while_writing_harms_nothing(
     assert store.find(NAME) == saved
     store.save(fake(primary, seed=4, draws=40))
     assert part.exists()  # it may belong to a process that is still writing
-    long_ago = time.time() - 2 * store.ABANDONED
+    long_ago = time.time() - 2 * shelf.ABANDONED
     os.utime(part, (long_ago, long_ago))
     store.save(fake(primary, seed=5, draws=40))
     assert not part.exists()
@@ -562,7 +562,7 @@ def test_two_processes_may_store_at_the_same_time(saved: Path, tmp_path: Path) -
     assert [process.wait(timeout=120) for process in running] == [0, 0]
     assert store.find(NAME) == saved
     for path in store.folder().iterdir():
-        store._verified(path)
+        shelf.verified(path)
 
 
 # fit, gate, store
