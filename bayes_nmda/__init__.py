@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from bayes_nmda.model.build import build_model
     from bayes_nmda.model.priors import Prior
     from bayes_nmda.model.spec import ModelSpec, load_model, model_names
-    from bayes_nmda.posterior.batch import meta_analyses
     from bayes_nmda.posterior.diagnostics import diagnose
-    from bayes_nmda.posterior.meta_analysis import MetaAnalysis, meta_analysis
+    from bayes_nmda.posterior.meta.analysis import MetaAnalysis, meta_analysis
+    from bayes_nmda.posterior.meta.batch import meta_analyses
     from bayes_nmda.posterior.sample import fit
     from bayes_nmda.posterior.store import posterior
     from bayes_nmda.query import (
@@ -66,9 +66,9 @@ _HOMES = {
     "model.build": ("build_model",),
     "model.priors": ("Prior",),
     "model.spec": ("ModelSpec", "load_model", "model_names"),
-    "posterior.batch": ("meta_analyses",),
     "posterior.diagnostics": ("diagnose",),
-    "posterior.meta_analysis": ("MetaAnalysis", "meta_analysis"),
+    "posterior.meta.analysis": ("MetaAnalysis", "meta_analysis"),
+    "posterior.meta.batch": ("meta_analyses",),
     "posterior.sample": ("fit",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -16,8 +16,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from record import machine, seconds, write_section
 
-from bayes_nmda.posterior.meta_analysis import MetaAnalysis, meta_analysis
-from tests.posterior.dense_grid import dense_grid
+from bayes_nmda.posterior.meta.analysis import MetaAnalysis, meta_analysis
+from tests.posterior.meta.dense_grid import dense_grid
 
 TAUS = {
     "half-normal": ("half_normal", 0.5),

@@ -23,7 +23,7 @@ from bayes_nmda.posterior.exact_family import Family
 from bayes_nmda.posterior.gaussian import SCALES, Gaussian
 from bayes_nmda.posterior.grid import integrate_on_grid
 from bayes_nmda.posterior.importance import matched_proposal
-from bayes_nmda.posterior.meta_analysis import meta_analysis
+from bayes_nmda.posterior.meta.analysis import meta_analysis
 from bayes_nmda.posterior.sample import fit
 
 STANDARD_ERRORS = 4.0  # of Monte Carlo: house tolerance

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.likelihood import (
+from bayes_nmda.posterior.meta.likelihood import (
     FLAT,
     LOC,
     MU_KIND,
@@ -23,7 +23,7 @@ from bayes_nmda.posterior.likelihood import (
     conditional,
     log_predictive,
 )
-from bayes_nmda.posterior.prior_densities import UPPER, Array, log_density, log_density_change
+from bayes_nmda.posterior.meta.prior_densities import UPPER, Array, log_density, log_density_change
 
 ORDER = 16
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(ORDER)

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayes_nmda.posterior.meta_analysis import MetaAnalysis
+    from bayes_nmda.posterior.meta.analysis import MetaAnalysis
 
 _NORMAL_975 = 1.959963984540054  # half-width of a 95 % interval in standard errors
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from bayes_nmda.posterior.compiled import compiled, normal_cdf, normal_pdf
-from bayes_nmda.posterior.prior_densities import Array
+from bayes_nmda.posterior.meta.prior_densities import Array
 
 _SQRT_HALF = math.sqrt(0.5)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)

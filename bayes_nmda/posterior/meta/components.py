@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.likelihood import (
+from bayes_nmda.posterior.meta.likelihood import (
     DF,
     FIXED_MU,
     FLAT,
@@ -24,7 +24,7 @@ from bayes_nmda.posterior.likelihood import (
     lambda_step,
     standardise,
 )
-from bayes_nmda.posterior.panels import (
+from bayes_nmda.posterior.meta.panels import (
     LINEAR,
     MASS,
     MU_SHIFT,
@@ -36,8 +36,8 @@ from bayes_nmda.posterior.panels import (
     TAU,
     TAU_SHIFT,
 )
-from bayes_nmda.posterior.prior_densities import FIXED, KIND, LOG_STUDENT_T, Array, rescale
-from bayes_nmda.posterior.quadrature import (
+from bayes_nmda.posterior.meta.prior_densities import FIXED, KIND, LOG_STUDENT_T, Array, rescale
+from bayes_nmda.posterior.meta.quadrature import (
     ATOM_ABOVE,
     moment_exists,
     posterior_exponent,

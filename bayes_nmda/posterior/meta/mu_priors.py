@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_nmda.posterior import likelihood, named_priors
-from bayes_nmda.posterior.prior_densities import Array
-from bayes_nmda.posterior.prior_syntax import Family, Prior, positive_scale, read_prior
+from bayes_nmda.posterior.meta import likelihood, named_priors
+from bayes_nmda.posterior.meta.prior_densities import Array
+from bayes_nmda.posterior.meta.prior_syntax import Family, Prior, positive_scale, read_prior
 
 MU_FAMILIES: dict[str, Family] = {
     "fixed": Family(("value",)),

@@ -7,6 +7,7 @@ Moments that do not exist are ``inf`` (a spread that is infinite, a mean of tau 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import overload
@@ -16,10 +17,10 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from bayes_nmda.errors import UsageError
-from bayes_nmda.posterior.likelihood import conditional
-from bayes_nmda.posterior.mixture import mixture_density, mixture_quantile, mixture_tail
-from bayes_nmda.posterior.prior_densities import FIXED, KIND, UPPER, Array, log_density
-from bayes_nmda.posterior.tau_distribution import tau_below, tau_quantile
+from bayes_nmda.posterior.meta.likelihood import conditional
+from bayes_nmda.posterior.meta.mixture import mixture_density, mixture_quantile, mixture_tail
+from bayes_nmda.posterior.meta.prior_densities import FIXED, KIND, UPPER, Array, log_density
+from bayes_nmda.posterior.meta.tau_distribution import tau_below, tau_quantile
 
 
 def probability(p: float, what: str = "p") -> float:
@@ -41,21 +42,24 @@ def _each(function: Callable[[float], float], values: ArrayLike) -> float | Arra
 
 
 @dataclass(frozen=True, slots=True)
-class Marginal:
+class Marginal(ABC):
     """The posterior of one quantity, in the units of the effects."""
 
     name: str
     mean: float
     sd: float
 
+    @abstractmethod
     def _quantile(self, p: float) -> float:
-        raise NotImplementedError
+        """Return the p-quantile of one probability."""
 
+    @abstractmethod
     def _tail(self, x: float, above: bool) -> float:
-        raise NotImplementedError
+        """Return the probability above x, or below it."""
 
+    @abstractmethod
     def _density(self, x: float) -> float:
-        raise NotImplementedError
+        """Return the density at one place."""
 
     @property
     def median(self) -> float:

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayes_nmda.errors import UsageError
-from bayes_nmda.posterior.marginals import Marginal, NormalMixture, TauMarginal
-from bayes_nmda.posterior.mu_priors import MuPrior
-from bayes_nmda.posterior.prior_densities import Array
-from bayes_nmda.posterior.tau_priors import TauPrior
+from bayes_nmda.posterior.meta.marginals import Marginal, NormalMixture, TauMarginal
+from bayes_nmda.posterior.meta.mu_priors import MuPrior
+from bayes_nmda.posterior.meta.prior_densities import Array
+from bayes_nmda.posterior.meta.tau_priors import TauPrior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -124,13 +124,13 @@ class MetaAnalysis:
         chains
             Number of chains that the draws are laid out in, for tools that expect several.
         """
-        from bayes_nmda.posterior.meta_draws import draw_tree
+        from bayes_nmda.posterior.meta.draws import draw_tree
 
         return draw_tree(self, n, seed=seed, chains=chains)
 
     def plot_forest(self, ax: Axes | None = None) -> Axes:
         """Draw trials, their shrunken effects, the mean and a new trial; return the axes."""
-        from bayes_nmda.posterior.meta_forest import plot_forest
+        from bayes_nmda.posterior.meta.forest import plot_forest
 
         return plot_forest(self, ax)
 

@@ -13,9 +13,15 @@ import numpy as np
 from scipy import special
 
 from bayes_nmda.errors import UsageError
-from bayes_nmda.posterior import named_priors, prior_densities
-from bayes_nmda.posterior.prior_densities import Array
-from bayes_nmda.posterior.prior_syntax import SMALLEST, Family, Prior, positive_scale, read_prior
+from bayes_nmda.posterior.meta import named_priors, prior_densities
+from bayes_nmda.posterior.meta.prior_densities import Array
+from bayes_nmda.posterior.meta.prior_syntax import (
+    SMALLEST,
+    Family,
+    Prior,
+    positive_scale,
+    read_prior,
+)
 
 #: In the order of the kinds in ``prior_densities``.
 TAU_FAMILIES: dict[str, Family] = {

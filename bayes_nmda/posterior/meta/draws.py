@@ -14,7 +14,7 @@ import xarray as xr
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.likelihood import (
+from bayes_nmda.posterior.meta.likelihood import (
     DF,
     LOC,
     MU_KIND,
@@ -25,10 +25,10 @@ from bayes_nmda.posterior.likelihood import (
     lambda_log_weight,
     lambda_step,
 )
-from bayes_nmda.posterior.prior_densities import Array
+from bayes_nmda.posterior.meta.prior_densities import Array
 
 if TYPE_CHECKING:
-    from bayes_nmda.posterior.meta_analysis import MetaAnalysis
+    from bayes_nmda.posterior.meta.analysis import MetaAnalysis
 
 
 @compiled

@@ -15,9 +15,9 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.likelihood import MU_KIND, NORMAL, SCALE, STUDENT_T, conditional
-from bayes_nmda.posterior.modes import find_modes
-from bayes_nmda.posterior.panels import (
+from bayes_nmda.posterior.meta.likelihood import MU_KIND, NORMAL, SCALE, STUDENT_T, conditional
+from bayes_nmda.posterior.meta.modes import find_modes
+from bayes_nmda.posterior.meta.panels import (
     END,
     LINEAR,
     MASS,
@@ -38,7 +38,7 @@ from bayes_nmda.posterior.panels import (
     reference_at,
     tau_at,
 )
-from bayes_nmda.posterior.prior_densities import (
+from bayes_nmda.posterior.meta.prior_densities import (
     FIXED,
     KIND,
     LOG_STUDENT_T,

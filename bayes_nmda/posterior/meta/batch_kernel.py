@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.components import (
+from bayes_nmda.posterior.meta.components import (
     LOG_MARGINAL,
     MEAN,
     MU_MEAN,
@@ -21,10 +21,10 @@ from bayes_nmda.posterior.components import (
     WEIGHT,
     posterior,
 )
-from bayes_nmda.posterior.mixture import mixture_quantile, mixture_tail
-from bayes_nmda.posterior.prior_densities import FIXED, KIND, UNIFORM, Array
-from bayes_nmda.posterior.quadrature import posterior_exponent
-from bayes_nmda.posterior.tau_distribution import tau_quantile
+from bayes_nmda.posterior.meta.mixture import mixture_quantile, mixture_tail
+from bayes_nmda.posterior.meta.prior_densities import FIXED, KIND, UNIFORM, Array
+from bayes_nmda.posterior.meta.quadrature import posterior_exponent
+from bayes_nmda.posterior.meta.tau_distribution import tau_quantile
 
 type Indices = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 type Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]

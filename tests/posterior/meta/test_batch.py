@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bayes_nmda.errors import UsageError
-from bayes_nmda.posterior.batch import meta_analyses
-from bayes_nmda.posterior.meta_analysis import meta_analysis
+from bayes_nmda.posterior.meta.analysis import meta_analysis
+from bayes_nmda.posterior.meta.batch import meta_analyses
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_thousand_groups_do_not_depend_on_the_threads(
 ) -> None:
     many = pd.concat([rows.assign(copy=number) for number in range(170)], ignore_index=True)
     table = meta_analyses(many, by=["copy", "drug"], tau=("half_normal", 0.5))
-    monkeypatch.setattr("bayes_nmda.posterior.batch._threads", lambda: 1)
+    monkeypatch.setattr("bayes_nmda.posterior.meta.batch._threads", lambda: 1)
     pd.testing.assert_frame_equal(
         table, meta_analyses(many, by=["copy", "drug"], tau=("half_normal", 0.5))
     )

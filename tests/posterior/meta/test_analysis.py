@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy import integrate, interpolate, stats
 
 from bayes_nmda.errors import UsageError
-from bayes_nmda.posterior.meta_analysis import MetaAnalysis, meta_analysis
-from bayes_nmda.posterior.mu_priors import mu_prior
-from bayes_nmda.posterior.tau_priors import tau_prior
-from tests.posterior.dense_grid import dense_grid
+from bayes_nmda.posterior.meta.analysis import MetaAnalysis, meta_analysis
+from bayes_nmda.posterior.meta.mu_priors import mu_prior
+from bayes_nmda.posterior.meta.tau_priors import tau_prior
+from tests.posterior.meta.dense_grid import dense_grid
 
 mpl.use("agg")
 

@@ -19,13 +19,13 @@ import pandas as pd
 from scipy.special import ndtri
 
 from bayes_nmda.errors import UsageError
-from bayes_nmda.posterior.batch_kernel import FIXED_COLUMNS, IMPROPER, Indices, analyse_groups
-from bayes_nmda.posterior.marginals import probability
-from bayes_nmda.posterior.meta_input import fault, impropriety
-from bayes_nmda.posterior.mu_priors import MuPrior, mu_prior
-from bayes_nmda.posterior.prior_densities import Array
-from bayes_nmda.posterior.prior_syntax import LARGEST, SMALLEST, Prior
-from bayes_nmda.posterior.tau_priors import TauPrior, tau_prior
+from bayes_nmda.posterior.meta.batch_kernel import FIXED_COLUMNS, IMPROPER, Indices, analyse_groups
+from bayes_nmda.posterior.meta.input import fault, impropriety
+from bayes_nmda.posterior.meta.marginals import probability
+from bayes_nmda.posterior.meta.mu_priors import MuPrior, mu_prior
+from bayes_nmda.posterior.meta.prior_densities import Array
+from bayes_nmda.posterior.meta.prior_syntax import LARGEST, SMALLEST, Prior
+from bayes_nmda.posterior.meta.tau_priors import TauPrior, tau_prior
 
 _BLOCK = 256  # groups that a thread takes at a time
 _SECONDS_BEFORE_PROGRESS = 2.0

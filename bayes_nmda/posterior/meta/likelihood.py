@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.prior_densities import Array
+from bayes_nmda.posterior.meta.prior_densities import Array
 
 FIXED_MU, NORMAL, FLAT, STUDENT_T = range(4)
 MU_KIND, DF, LOC, SCALE = range(4)

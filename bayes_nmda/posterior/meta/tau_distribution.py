@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.panels import (
+from bayes_nmda.posterior.meta.panels import (
     COEFFICIENTS,
     END,
     LINEAR,
@@ -23,8 +23,8 @@ from bayes_nmda.posterior.panels import (
     axis_at,
     tau_at,
 )
-from bayes_nmda.posterior.prior_densities import UPPER, Array, mass_below
-from bayes_nmda.posterior.quadrature import ATOM_ABOVE, ATOM_BELOW
+from bayes_nmda.posterior.meta.prior_densities import UPPER, Array, mass_below
+from bayes_nmda.posterior.meta.quadrature import ATOM_ABOVE, ATOM_BELOW
 
 
 @compiled

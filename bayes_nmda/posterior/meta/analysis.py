@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayes_nmda.errors import UsageError
-from bayes_nmda.posterior.components import (
+from bayes_nmda.posterior.meta.components import (
     LOG_MARGINAL,
     MEAN,
     MU_MEAN,
@@ -32,14 +32,14 @@ from bayes_nmda.posterior.components import (
     WEIGHT,
     posterior,
 )
-from bayes_nmda.posterior.likelihood import standardise
-from bayes_nmda.posterior.marginals import NormalMixture, TauMarginal
-from bayes_nmda.posterior.meta_input import checked_trials, impropriety
-from bayes_nmda.posterior.meta_result import MetaAnalysis
-from bayes_nmda.posterior.mu_priors import MuPrior, mu_prior
-from bayes_nmda.posterior.panels import MASS, REF_LOG
-from bayes_nmda.posterior.prior_syntax import Prior
-from bayes_nmda.posterior.tau_priors import TauPrior, tau_prior
+from bayes_nmda.posterior.meta.input import checked_trials, impropriety
+from bayes_nmda.posterior.meta.likelihood import standardise
+from bayes_nmda.posterior.meta.marginals import NormalMixture, TauMarginal
+from bayes_nmda.posterior.meta.mu_priors import MuPrior, mu_prior
+from bayes_nmda.posterior.meta.panels import MASS, REF_LOG
+from bayes_nmda.posterior.meta.prior_syntax import Prior
+from bayes_nmda.posterior.meta.result import MetaAnalysis
+from bayes_nmda.posterior.meta.tau_priors import TauPrior, tau_prior
 
 __all__ = ["MetaAnalysis", "meta_analysis"]
 
