@@ -30,7 +30,7 @@ def test_the_depressive_symptoms_of_the_review_are_those_of_memantine(table):
 
 def test_the_finding_is_said_in_words(trials):
     sentence = nmda.evidence_map(trials, drug="ketamine").sentence
-    assert "depressive symptoms, opioid use" in sentence
+    assert "depressive symptoms or opioid use" in sentence
 
 
 def test_placebo_comparisons_count_the_people_of_the_review(trials):
