@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,34 @@ def counts(
         | {(group, "baseline"): baseline for group in ("posterior", "prior")}
         | {("constant_data", name): value for name, value in more.items()},
     )
+
+
+def tree_of(fit: HandMade) -> xr.DataTree:
+    """Return a fit made by hand as a tree that can be stored."""
+    dims = {
+        "posterior": ("chain", "draw"), "prior": ("chain", "draw"), "constant_data": (),
+    }  # fmt: skip
+    last = {
+        "effect": "cell", "new_trial": "cell", "baseline": "control", "n_control": "control",
+        "trials": "cell", "participants": "cell",
+    }  # fmt: skip
+    groups: dict[str, dict[str, Any]] = {group: {} for group in dims}
+    for (group, name), values in fit.values.items():
+        words = not np.issubdtype(np.asarray(values).dtype, np.number)
+        axis = "cell" if group == "posterior" and words else last.get(name, "contrast")
+        column = np.asarray(values, dtype=object if words else None)
+        groups[group][name] = ((axis,) if words else (*dims[group], axis), column)
+    coords = {name: groups["posterior"].pop(name) for name in list(groups["posterior"])
+              if name in {"cell", "drug", "route", "timepoint"}}  # fmt: skip
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(groups["posterior"], coords),
+            "prior": xr.Dataset(groups["prior"]),
+            "constant_data": xr.Dataset(groups["constant_data"]),
+        }
+    )
+    tree.attrs = dict(fit.attrs)
+    return tree
 
 
 def log_or_of(risk_difference: np.ndarray, control_risk: float = 0.2) -> np.ndarray:
