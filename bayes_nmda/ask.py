@@ -81,8 +81,8 @@ def responders(
 ) -> None:
     """Print how probably more people respond to a drug; with NNT, how many need it for one more.
 
-    A response is a fall of one person's own pain by 30 or 50 %: another quantity than a difference
-    between the mean scores of groups.
+    A response is a fall of one person's own pain by 30 or 50 %. How many respond is
+    another quantity than a difference between mean scores.
     """
     draws = draws_from(model)
     if draws.attrs.get("outcome") not in RESPONDERS:
