@@ -39,6 +39,8 @@ INDEPENDENT: Final = (
     "The models of benefit and of harm are fitted separately. What is said of both at once takes "
     "their errors as independent."
 )
+#: What is also assumed where the harm is reported without a timepoint.
+UNTIMED: Final = " The harm is reported without a timepoint, and is set beside each of the benefit."
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class Sides:
         if warnings:
             for record in records:
                 record["flags"] = ";".join(filter(None, [record["flags"], "gates_failed"]))
+        untimed = any(pair.benefit.timepoint and not pair.harm.timepoint for pair in self.pairs)
         about = {
             f"{name}_{key}": str(draws.attrs.get(key, ""))
             for name, draws in both.items()
@@ -180,7 +183,7 @@ class Sides:
                 "comparator": ", ".join(dict.fromkeys(p.benefit.comparator for p in self.pairs)),
                 "engine": self.engine,
                 **estimand_of(self.benefit.draws),
-                "assumes": INDEPENDENT,
+                "assumes": INDEPENDENT + (UNTIMED if untimed else ""),
                 **({"left_out": self.left_out} if self.left_out else {}),
             },
             provenance={name: provenance_of(draws) for name, draws in both.items()},

@@ -106,6 +106,7 @@ def test_independence_is_said_in_the_sentence_and_beside_it(pain, harm):
     answer = tradeoff(pain, harm, drug="ketamine", at_least=10, at_most=0.05)
     assert "independent" in answer.sentence
     assert "independent" in answer.to_dict()["assumes"]
+    assert "without a timepoint" in answer.about["assumes"]
     assert "raises the risk of any adverse event by at most 50 in 1000" in answer.sentence
     none = tradeoff(pain, harm, drug="ketamine", at_least=10, at_most=0).sentence
     assert "does not raise the risk of any adverse event" in none
