@@ -208,5 +208,7 @@ def test_no_difference_at_all_needs_infinitely_many_and_json_has_no_such_number(
 def test_a_placebo_cell_and_an_active_one_of_the_same_drug_are_not_one():
     draws = np.concatenate([log_or_of(RD)[..., None], log_or_of(-RD / 2)[..., None]], axis=2)
     fit = counts(["ketamine/oral", "ketamine/oral vs morphine"], draws, [["A"], ["A"]])
-    values = [r["probability"] for r in prob_harm(fit, measure="RD", at_least=0.04).records]
-    assert values == [2 / 4, 1 / 4]
+    placebo, active = prob_harm(fit, measure="RD", at_least=0.04).records
+    assert (placebo["probability"], active["probability"]) == (2 / 4, 1 / 4)
+    assert "comparator" not in placebo
+    assert active["comparator"] == "morphine"
