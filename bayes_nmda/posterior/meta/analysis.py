@@ -36,7 +36,8 @@ from bayes_nmda.posterior.meta.input import checked_trials, impropriety
 from bayes_nmda.posterior.meta.likelihood import standardise
 from bayes_nmda.posterior.meta.marginals import NormalMixture, TauMarginal
 from bayes_nmda.posterior.meta.mu_priors import MuPrior, mu_prior
-from bayes_nmda.posterior.meta.panels import MASS, REF_LOG
+from bayes_nmda.posterior.meta.nodes import REF_LOG
+from bayes_nmda.posterior.meta.panels import MASS
 from bayes_nmda.posterior.meta.prior_syntax import Prior
 from bayes_nmda.posterior.meta.result import MetaAnalysis
 from bayes_nmda.posterior.meta.tau_priors import TauPrior, tau_prior

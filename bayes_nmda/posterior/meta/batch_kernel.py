@@ -21,8 +21,14 @@ from bayes_nmda.posterior.meta.components import (
     WEIGHT,
     posterior,
 )
-from bayes_nmda.posterior.meta.mixture import mixture_quantile, mixture_tail
-from bayes_nmda.posterior.meta.prior_densities import FIXED, KIND, UNIFORM, Array
+from bayes_nmda.posterior.meta.mixture import (
+    has_point,
+    mixture_quantile,
+    mixture_tail,
+    ready,
+    ready_tail,
+)
+from bayes_nmda.posterior.meta.prior_densities import KIND, UNIFORM, Array
 from bayes_nmda.posterior.meta.quadrature import posterior_exponent
 from bayes_nmda.posterior.meta.tau_distribution import tau_quantile
 
@@ -44,13 +50,24 @@ _PRUNE = 1e-10
 
 
 @compiled
-def quantiles_of(p: Array, z: Array, weights: Array, means: Array, sds: Array, out: Array) -> None:
-    """Write the quantiles of a mixture, or of the point that it is."""
-    point = True
-    for i in range(sds.size):
-        point = point and sds[i] == 0.0
+def describe(
+    p: Array, z: Array, below: Array, above: Array, weights: Array, means: Array, sds: Array,
+    quantiles: Array, tails: Array,
+) -> None:  # fmt: skip
+    """Write quantiles and tail probabilities of a mixture, or of the point that it is."""
+    point = has_point(sds)
+    parts = ready(weights, means, sds) if not point else np.zeros((1, 1))
     for j in range(p.size):
-        out[j] = means[0] if point else mixture_quantile(p[j], z[j], weights, means, sds)
+        quantiles[j] = means[0] if point else mixture_quantile(p[j], z[j], parts)
+    for j in range(below.size + above.size):
+        upwards = j >= below.size
+        x = above[j - below.size] if upwards else below[j]
+        if math.isnan(x):
+            tails[j] = math.nan
+        elif point:
+            tails[j] = mixture_tail(x, upwards, weights, means, sds)
+        else:
+            tails[j] = ready_tail(x, upwards, parts)
 
 
 @compiled
@@ -85,20 +102,8 @@ def analyse_groups(
         row[6], row[7] = summary[TAU_MEAN], summary[TAU_SD]
         row[11] = summary[MU_MEAN] if summary[TAU_MEAN] < math.inf else math.nan
         row[12] = summary[NEW_SD]
-        quantiles_of(p, z, weights, means, sds, row[3:6])
+        asked = below.size + above.size
+        describe(p, z, below, above, weights, means, sds, row[3:6], row[16 : 16 + asked])
         for j in range(p.size):
             row[8 + j] = summary[UNIT] * tau_quantile(p[j], blocks, reference, tau_own)
-        known = int(tau_prior[KIND]) == FIXED and tau_prior[1] == 0.0
-        if known:
-            row[13:16] = row[3:6]
-        else:
-            quantiles_of(p, z, weights, means, new_sds, row[13:16])
-        place = 16
-        for turn in range(2):
-            spread = sds if turn == 0 else new_sds
-            for j in range(below.size):
-                row[place] = mixture_tail(below[j], False, weights, means, spread)
-                place += 1
-            for j in range(above.size):
-                row[place] = mixture_tail(above[j], True, weights, means, spread)
-                place += 1
+        describe(p, z, below, above, weights, means, new_sds, row[13:16], row[16 + asked :])

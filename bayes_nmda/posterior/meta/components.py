@@ -11,28 +11,14 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.meta.likelihood import (
-    DF,
-    FIXED_MU,
-    FLAT,
-    LOC,
-    MU_KIND,
-    SCALE,
-    STUDENT_T,
-    lambda_bounds,
-    lambda_log_weight,
-    lambda_step,
-    standardise,
-)
+from bayes_nmda.posterior.meta.likelihood import standardise
+from bayes_nmda.posterior.meta.nodes import REF_LOG, REF_MEAN, REF_TAU
 from bayes_nmda.posterior.meta.panels import (
     LINEAR,
     MASS,
     MU_SHIFT,
     MU_VARIANCE,
     ORDER,
-    REF_LOG,
-    REF_MEAN,
-    REF_TAU,
     TAU,
     TAU_SHIFT,
 )
@@ -42,6 +28,17 @@ from bayes_nmda.posterior.meta.quadrature import (
     moment_exists,
     posterior_exponent,
     tau_rule,
+)
+from bayes_nmda.posterior.meta.student_t import (
+    DF,
+    FIXED_MU,
+    FLAT,
+    LOC,
+    MU_KIND,
+    STUDENT_T,
+    rule_size,
+    rule_variances,
+    rule_weights,
 )
 
 # Places in the summary of an analysis.
@@ -76,30 +73,25 @@ def tail_factor(order: float, k: int, mu_prior: Array, tau_prior: Array) -> floa
 
 @compiled
 def split_by_lambda(
-    node: Array, mean: float, mass: float, cut: float, mu_prior: Array, out: Array, count: int
-) -> tuple[int, float, float]:
+    node: Array, mean: float, mass: float, cut: float, mu_prior: Array, work: Array, out: Array,
+    count: int,
+) -> tuple[int, float, float]:  # fmt: skip
     """Write a node's components under a Student-t prior; return their count and two moments of mu.
 
     The node's mean and variance of mu are those from the data alone.
     """
-    df, loc, scale = mu_prior[DF], mu_prior[LOC], mu_prior[SCALE]
     variance = node[MU_VARIANCE]
-    gap = mean - loc
-    first, last, highest = lambda_bounds(gap, variance, df, scale)
-    step = lambda_step(df)
-    total = 0.0
-    for j in range(first, last + 1):
-        total += math.exp(lambda_log_weight(j * step, gap, variance, df, scale) - highest)
+    gap = mean - mu_prior[LOC]
+    total, _ = rule_weights(gap, variance, mu_prior, work)
+    spreads = rule_variances(mu_prior)
     mean_1 = 0.0
     mean_2 = 0.0
-    for j in range(first, last + 1):
-        u = j * step
-        share = math.exp(lambda_log_weight(u, gap, variance, df, scale) - highest) / total
-        spread = scale * scale * math.exp(-u)
+    for j in range(spreads.size):
+        share = work[j] / total
         # Precision-weighted mean of data and prior, written so that neither may overflow.
-        towards_prior = variance / (variance + spread)
+        towards_prior = variance / (variance + spreads[j])
         shift = -gap * towards_prior
-        own = spread * towards_prior
+        own = spreads[j] * towards_prior
         mean_1 += share * shift
         mean_2 += share * (own + shift * shift)
         if share * mass > cut:
@@ -128,11 +120,13 @@ def posterior(
         for j in range(1, ORDER + 1):
             total += blocks[i, j, MASS]
     student = int(mu_own[MU_KIND]) == STUDENT_T
-    cut = prune * total * (0.01 if student else 1.0)  # a node is then shared by some 50 components
+    points = rule_size(mu_own) if student else 1
+    cut = prune * total / points
+    work = np.empty(points)
     factor_1 = tail_factor(1.0, k, mu_own, tau_own)
     factor_2 = tail_factor(2.0, k, mu_own, tau_own)
     grows = int(mu_own[MU_KIND]) == FLAT
-    room = blocks.shape[0] * ORDER * (60 if student else 1)
+    room = blocks.shape[0] * ORDER * points
     while True:
         out = np.empty((room, 4))
         count = 0
@@ -161,7 +155,7 @@ def posterior(
                 mean = ref[REF_MEAN] + delta
                 if student:
                     count, first, second = split_by_lambda(
-                        node, mean, mass, cut, mu_own, out, count
+                        node, mean, mass, cut, mu_own, work, out, count
                     )
                     mu_1 += share * (delta + first)
                     mu_2 += share * (delta * (delta + 2.0 * first))

@@ -14,18 +14,16 @@ import xarray as xr
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.meta.likelihood import (
-    DF,
+from bayes_nmda.posterior.meta.likelihood import conditional
+from bayes_nmda.posterior.meta.prior_densities import Array
+from bayes_nmda.posterior.meta.student_t import (
     LOC,
     MU_KIND,
-    SCALE,
     STUDENT_T,
-    conditional,
-    lambda_bounds,
-    lambda_log_weight,
-    lambda_step,
+    rule_size,
+    rule_variances,
+    rule_weights,
 )
-from bayes_nmda.posterior.meta.prior_densities import Array
 
 if TYPE_CHECKING:
     from bayes_nmda.posterior.meta.analysis import MetaAnalysis
@@ -38,25 +36,22 @@ def conditional_draws(
     """Return mean and SD of mu given each tau; under a Student-t prior given a drawn lambda too."""
     means = np.empty(taus.size)
     sds = np.empty(taus.size)
+    student = int(mu_prior[MU_KIND]) == STUDENT_T
+    work = np.empty(rule_size(mu_prior) if student else 0)
     for i in range(taus.size):
         mean, precision, _ = conditional(taus[i], effects, variances, mu_prior)
         variance = 1.0 / precision
-        if int(mu_prior[MU_KIND]) == STUDENT_T:
-            df, scale = mu_prior[DF], mu_prior[SCALE]
+        if student:
             gap = mean - mu_prior[LOC]
-            first, last, highest = lambda_bounds(gap, variance, df, scale)
-            step = lambda_step(df)
-            total = 0.0
-            for j in range(first, last + 1):
-                total += math.exp(lambda_log_weight(j * step, gap, variance, df, scale) - highest)
+            total, _ = rule_weights(gap, variance, mu_prior, work)
             wanted = uniforms[i] * total
-            j = first
-            while j < last:
-                wanted -= math.exp(lambda_log_weight(j * step, gap, variance, df, scale) - highest)
+            j = 0
+            while j < work.size - 1:
+                wanted -= work[j]
                 if wanted <= 0.0:
                     break
                 j += 1
-            spread = scale * scale * math.exp(-j * step)
+            spread = rule_variances(mu_prior)[j]
             towards_prior = variance / (variance + spread)
             mean -= gap * towards_prior
             variance = spread * towards_prior

@@ -18,7 +18,13 @@ from scipy.special import ndtri
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.posterior.meta.likelihood import conditional
-from bayes_nmda.posterior.meta.mixture import mixture_density, mixture_quantile, mixture_tail
+from bayes_nmda.posterior.meta.mixture import (
+    has_point,
+    mixture_density,
+    mixture_quantile,
+    mixture_tail,
+    ready,
+)
 from bayes_nmda.posterior.meta.prior_densities import FIXED, KIND, UPPER, Array, log_density
 from bayes_nmda.posterior.meta.tau_distribution import tau_below, tau_quantile
 
@@ -105,9 +111,9 @@ class NormalMixture(Marginal):
     sds: Array = field(compare=False)
 
     def _quantile(self, p: float) -> float:
-        if not self.sds.any():
+        if has_point(self.sds):  # then all are the same point
             return float(self.means[0])
-        return mixture_quantile(p, float(ndtri(p)), self.weights, self.means, self.sds)
+        return mixture_quantile(p, float(ndtri(p)), ready(self.weights, self.means, self.sds))
 
     def _tail(self, x: float, above: bool) -> float:
         if math.isnan(x):

@@ -12,9 +12,9 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.meta.likelihood import FLAT, LOC, MU_KIND, SCALE
 from bayes_nmda.posterior.meta.panels import axis_at, log_height
 from bayes_nmda.posterior.meta.prior_densities import UPPER, Array, typical
+from bayes_nmda.posterior.meta.student_t import FLAT, LOC, MU_KIND, SCALE
 
 _BRACKET_DROP = 2.0
 _GOLDEN = 0.3819660112501051  # golden section, (3 - sqrt 5) / 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_nmda.posterior.meta import likelihood, named_priors
+from bayes_nmda.posterior.meta import named_priors, student_t
 from bayes_nmda.posterior.meta.prior_densities import Array
 from bayes_nmda.posterior.meta.prior_syntax import Family, Prior, positive_scale, read_prior
 
@@ -32,14 +32,14 @@ class MuPrior:
     def code(self) -> Array:
         """Return what compiled code reads: kind, df, location, scale."""
         kinds = {
-            "fixed": likelihood.FIXED_MU,
-            "normal": likelihood.NORMAL,
-            "flat": likelihood.FLAT,
-            "student_t": likelihood.STUDENT_T,
+            "fixed": student_t.FIXED_MU,
+            "normal": student_t.NORMAL,
+            "flat": student_t.FLAT,
+            "student_t": student_t.STUDENT_T,
         }
         p = self.parameters
         if self.family == "student_t" and p[0] >= _NORMAL_FROM_DF:
-            return np.array([likelihood.NORMAL, 0.0, p[1], p[2]])
+            return np.array([student_t.NORMAL, 0.0, p[1], p[2]])
         df, location, scale = {0: (0.0, 0.0, 1.0), 1: (0.0, *p, 1.0), 2: (0.0, *p), 3: p}[len(p)]
         return np.array([kinds[self.family], df, location, scale])
 

@@ -12,20 +12,32 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.meta.likelihood import (
-    FLAT,
-    LOC,
-    MU_KIND,
-    NORMAL,
-    SCALE,
-    STUDENT_T,
-    change,
-    conditional,
-    log_predictive,
+from bayes_nmda.posterior.meta.likelihood import conditional
+from bayes_nmda.posterior.meta.nodes import (
+    AT_CHANGE,
+    AT_DENSITY,
+    AT_DIFFERENCE,
+    AT_JACOBIAN,
+    AT_LOG_RATIO,
+    AT_PRECISION,
+    AT_SHIFT,
+    AT_SQUARES,
+    AT_TAU,
+    REF_HEAVIEST,
+    REF_LOG,
+    REF_MEAN,
+    REF_PRECISION,
+    REF_PREDICTIVE,
+    REF_TAU,
+    REF_X,
+    WIDTH,
+    density_changes,
 )
-from bayes_nmda.posterior.meta.prior_densities import UPPER, Array, log_density, log_density_change
+from bayes_nmda.posterior.meta.normal_tails import exponential, exponential_less_one
+from bayes_nmda.posterior.meta.prior_densities import UPPER, Array, log_density
+from bayes_nmda.posterior.meta.student_t import FLAT, MU_KIND, STUDENT_T, log_predictive
 
-ORDER = 16
+ORDER = WIDTH
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(ORDER)
 #: Row j turns the density at the nodes into its j-th Legendre coefficient.
 COEFFICIENTS = (np.polynomial.legendre.legvander(NODES, ORDER - 1) * NODE_WEIGHTS[:, None]).T * (
@@ -34,11 +46,10 @@ COEFFICIENTS = (np.polynomial.legendre.legvander(NODES, ORDER - 1) * NODE_WEIGHT
 #: The same series at the ends -1 and 1 of a panel.
 AT_START = ((-1.0) ** np.arange(ORDER)) @ COEFFICIENTS
 AT_END = np.ones(ORDER) @ COEFFICIENTS
+_UNDERFLOW = 700.0
 # Columns of a node and of the head that precedes a panel's nodes.
 TAU, TAU_SHIFT, MASS, MU_SHIFT, MU_VARIANCE = range(5)
 LINEAR, START, END, TAU_START, PANEL_MASS = range(5)
-# Places in the description of the reference point.
-REF_TAU, REF_X, REF_MEAN, REF_PRECISION, REF_LOG, REF_PREDICTIVE = range(6)
 
 
 @compiled
@@ -78,7 +89,7 @@ def reference_at(
     x: float, effects: Array, variances: Array, mu_prior: Array, tau_prior: Array
 ) -> Array:
     """Return the point from which all changes are reckoned; REF_LOG makes panel masses absolute."""
-    ref = np.empty(6)
+    ref = np.empty(7)
     tau = tau_at(x, tau_prior[UPPER])
     mean, precision, value = conditional(tau, effects, variances, mu_prior)
     ref[REF_TAU], ref[REF_X], ref[REF_MEAN], ref[REF_PRECISION] = tau, x, mean, precision
@@ -86,31 +97,14 @@ def reference_at(
     ref[REF_PREDICTIVE] = (
         log_predictive(mean, precision, mu_prior) if int(mu_prior[MU_KIND]) == STUDENT_T else 0.0
     )
+    ref[REF_HEAVIEST] = 1.0 / (variances.min() + tau * tau)
     return ref
-
-
-@compiled
-def log_change(
-    tau: float, squares: float, log_ratio: float, ref: Array, residuals: Array,
-    variances: Array, weights: Array, mu_prior: Array, tau_prior: Array,
-) -> tuple[float, float, float]:  # fmt: skip
-    """Return the change of the log posterior density of tau, shift and variance of mu."""
-    kind = int(mu_prior[MU_KIND])
-    own = 1.0 / (mu_prior[SCALE] * mu_prior[SCALE]) if kind == NORMAL else 0.0
-    value, shift, precision = change(
-        tau, squares, residuals, variances, weights, own, mu_prior[LOC] - ref[REF_MEAN],
-        ref[REF_PRECISION], kind < NORMAL,
-    )  # fmt: skip
-    if kind == STUDENT_T:
-        value += log_predictive(ref[REF_MEAN] + shift, precision, mu_prior) - ref[REF_PREDICTIVE]
-    value += log_density_change(tau_prior, tau, ref[REF_TAU], squares, log_ratio)
-    return value, shift, 1.0 / precision
 
 
 @compiled
 def log_change_at(
     place: float, ref: Array, residuals: Array, variances: Array, weights: Array,
-    mu_prior: Array, tau_prior: Array,
+    mu_prior: Array, tau_prior: Array, work: Array,
 ) -> float:  # fmt: skip
     """Return the change of the log posterior density of tau at an offset from the reference."""
     upper, tau_0, x_0 = tau_prior[UPPER], ref[REF_TAU], ref[REF_X]
@@ -120,16 +114,50 @@ def log_change_at(
     else:
         difference = -tau * math.expm1(-place) / (1.0 + math.exp(x_0))
         squares, log_ratio = difference * (tau + tau_0), math.log(tau / tau_0)
-    return log_change(
-        tau, squares, log_ratio, ref, residuals, variances, weights, mu_prior, tau_prior
-    )[0]
+    work[AT_TAU], work[AT_SQUARES], work[AT_LOG_RATIO] = tau, squares, log_ratio
+    density_changes(work, 1, ref, residuals, variances, weights, mu_prior, tau_prior)
+    return float(work[AT_CHANGE])
+
+
+@compiled
+def place_nodes(
+    work: Array, linear: bool, start: float, end: float, ref: Array, upper: float
+) -> None:
+    """Write tau at the nodes of a panel, how it differs from the reference, and log d tau."""
+    tau_0, x_0 = ref[REF_TAU], ref[REF_X]
+    half = 0.5 * (end - start)
+    if linear:
+        for j in range(ORDER):
+            tau = start + half * (1.0 + NODES[j])
+            work[AT_TAU + j], work[AT_DIFFERENCE + j] = tau, tau - tau_0
+            work[AT_LOG_RATIO + j] = math.log(tau / tau_0)
+            work[AT_JACOBIAN + j] = -math.log(tau_0)
+    elif upper == math.inf:
+        for j in range(ORDER):
+            place = start + half * (1.0 + NODES[j])
+            difference = tau_0 * exponential_less_one(place)
+            work[AT_TAU + j], work[AT_DIFFERENCE + j] = tau_0 + difference, difference
+            work[AT_LOG_RATIO + j] = place
+            work[AT_JACOBIAN + j] = place
+    else:
+        share_0 = 1.0 / (1.0 + math.exp(x_0))
+        for j in range(ORDER):
+            place = start + half * (1.0 + NODES[j])
+            tau = upper / (1.0 + math.exp(-x_0 - place))
+            log_ratio = math.log(tau / tau_0)
+            work[AT_TAU + j] = tau
+            work[AT_DIFFERENCE + j] = -tau * share_0 * math.expm1(-place)
+            work[AT_LOG_RATIO + j] = log_ratio
+            work[AT_JACOBIAN + j] = log_ratio - math.log1p(math.exp(x_0 + place))
+    for j in range(ORDER):
+        work[AT_SQUARES + j] = work[AT_DIFFERENCE + j] * (work[AT_TAU + j] + tau_0)
 
 
 @compiled
 def fill_panel(
     out: Array, linear: bool, start: float, end: float, leftwards: bool, at_edge: float,
     ref: Array, residuals: Array, variances: Array, weights: Array, mu_prior: Array,
-    tau_prior: Array,
+    tau_prior: Array, work: Array,
 ) -> float:  # fmt: skip
     """Write one panel into ``out`` (head and nodes) and return how far it is from resolved.
 
@@ -142,7 +170,6 @@ def fill_panel(
     upper = tau_prior[UPPER]
     tau_0, x_0 = ref[REF_TAU], ref[REF_X]
     half = 0.5 * (end - start)
-    share_0 = 1.0 / (1.0 + math.exp(x_0))
     mass = 0.0
     high = 0.0
     higher = 0.0
@@ -157,35 +184,19 @@ def fill_panel(
         slope = -math.log1p(math.exp(-x_0 - edge)) - math.log1p(math.exp(x_0 + edge))
         slope += math.log(upper / tau_0)
     edge_density = half * math.exp(at_edge + slope)
+    place_nodes(work, linear, start, end, ref, upper)
+    density_changes(work, ORDER, ref, residuals, variances, weights, mu_prior, tau_prior)
     for j in range(ORDER):
-        place = start + half * (1.0 + NODES[j])
-        if linear:
-            tau = place
-            difference = tau - tau_0
-            squares = difference * (tau + tau_0)
-            log_ratio = math.log(tau / tau_0)
-            jacobian = -math.log(tau_0)
-        elif upper == math.inf:
-            tau = tau_0 * math.exp(place)
-            difference = tau_0 * math.expm1(place) if abs(place) < 0.5 else tau - tau_0
-            squares = difference * (tau + tau_0)
-            log_ratio = place
-            jacobian = place
-        else:
-            share = 1.0 / (1.0 + math.exp(-x_0 - place))
-            tau = upper * share
-            difference = -tau * share_0 * math.expm1(-place)
-            squares = difference * (tau + tau_0)
-            log_ratio = math.log(tau / tau_0)
-            jacobian = log_ratio - math.log1p(math.exp(x_0 + place))
-        value, shift, variance = log_change(
-            tau, squares, log_ratio, ref, residuals, variances, weights, mu_prior, tau_prior
-        )
-        density = half * math.exp(value + jacobian)
+        exponent = work[AT_CHANGE + j] + work[AT_JACOBIAN + j]
+        near = min(max(exponent, -_UNDERFLOW), _UNDERFLOW)
+        work[AT_DENSITY + j] = half * exponential(near) if exponent > -_UNDERFLOW else 0.0
+    for j in range(ORDER):
+        density = work[AT_DENSITY + j]
         node_mass = density * NODE_WEIGHTS[j]
         row = j + 1
-        out[row, TAU], out[row, TAU_SHIFT], out[row, MASS] = tau, difference, node_mass
-        out[row, MU_SHIFT], out[row, MU_VARIANCE] = shift, variance
+        out[row, TAU], out[row, TAU_SHIFT] = work[AT_TAU + j], work[AT_DIFFERENCE + j]
+        out[row, MASS], out[row, MU_SHIFT] = node_mass, work[AT_SHIFT + j]
+        out[row, MU_VARIANCE] = 1.0 / work[AT_PRECISION + j]
         mass += node_mass
         high += density * COEFFICIENTS[ORDER - 1, j]
         higher += density * COEFFICIENTS[ORDER - 2, j]

@@ -66,36 +66,6 @@ def log_density(prior: Array, tau: float) -> float:
 
 
 @compiled
-def log_density_change(
-    prior: Array, tau: float, reference: float, squares: float, log_ratio: float
-) -> float:
-    """Return log_density(tau) - log_density(reference) without cancellation.
-
-    ``squares`` is tau² - reference² and ``log_ratio`` log(tau / reference), both exact to rounding.
-    """
-    kind = int(prior[KIND])
-    a, b, c = prior[A], prior[B], prior[C]
-    if kind == HALF_NORMAL:
-        return float(-0.5 * squares / (a * a))
-    if kind == HALF_CAUCHY:
-        return float(-math.log((a * a + tau * tau) / (a * a + reference * reference)))
-    if kind == UNIFORM:
-        return 0.0
-    if kind == INVERSE_GAMMA:
-        difference = squares / (tau + reference)
-        return float(-(a + 1.0) * log_ratio + b * (difference / reference) / tau)
-    if kind == LOG_NORMAL:
-        both = log_ratio + 2.0 * (math.log(reference) - a)
-        return float(-0.5 * log_ratio * both / (b * b) - log_ratio)
-    if kind == LOG_STUDENT_T:
-        start = (math.log(reference) - b) / c
-        end = start + log_ratio / c
-        ratio = (a + end * end) / (a + start * start)
-        return float(-0.5 * (a + 1.0) * math.log(ratio) - log_ratio)
-    return float(-a * squares / (tau + reference))
-
-
-@compiled
 def typical(prior: Array) -> float:
     """Return where the prior of log tau is highest; 0 where it is nowhere."""
     kind = int(prior[KIND])

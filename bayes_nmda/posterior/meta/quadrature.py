@@ -15,8 +15,9 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
-from bayes_nmda.posterior.meta.likelihood import MU_KIND, NORMAL, SCALE, STUDENT_T, conditional
-from bayes_nmda.posterior.meta.modes import find_modes
+from bayes_nmda.posterior.meta.likelihood import conditional
+from bayes_nmda.posterior.meta.modes import data_scale, find_modes
+from bayes_nmda.posterior.meta.nodes import REF_MEAN, REF_TAU, REF_X, scratch
 from bayes_nmda.posterior.meta.panels import (
     END,
     LINEAR,
@@ -25,9 +26,6 @@ from bayes_nmda.posterior.meta.panels import (
     MU_VARIANCE,
     ORDER,
     PANEL_MASS,
-    REF_MEAN,
-    REF_TAU,
-    REF_X,
     START,
     TAU,
     TAU_SHIFT,
@@ -49,14 +47,17 @@ from bayes_nmda.posterior.meta.prior_densities import (
     mass_below,
     tail_exponent,
 )
+from bayes_nmda.posterior.meta.student_t import MU_KIND, NORMAL, SCALE, STUDENT_T
 
 ATOM_BELOW, ATOM_ABOVE = 2.0, 3.0
 _WIDEST = 2.0  # conditional means and SDs vary on a scale of 1 on the axis
 _WIDER, _LITTLE = 4.0, 1e-5  # where a panel has little mass, and an error in it little effect
 _WIDEST_TAIL, _LEAST = 8.0, 1e-8
 _RESOLVED = 1e-9
-_NEGLIGIBLE = 1e-13
-_NEGLIGIBLE_MOMENT = 1e-11
+_NEGLIGIBLE = 1e-12
+_NEGLIGIBLE_MOMENT = 1e-10
+_POWER = 1e5  # this far above the data their likelihood is a power of tau to 1e-10
+_TOKEN = 1e-24  # the mass of an atom that carries a moment and changes no probability
 _REACH = 345.0
 _HALVINGS = 45
 _MOST_PANELS = 5000
@@ -120,10 +121,34 @@ def better_width(rest: float, total: float, most: float) -> float:
 
 
 @compiled
+def powered_beyond(block: Array, q: float, ref: Array, tau_prior: Array) -> float:
+    """Return the integral of posterior times tau^q beyond a panel, under a log-t prior.
+
+    There posterior times tau^q and prior are proportional.
+    """
+    beyond = mass_above(tau_prior, tau_at(ref[REF_X] + block[0, END], math.inf))
+    here = mass_above(tau_prior, tau_at(ref[REF_X] + block[0, START], math.inf))
+    powered = 0.0
+    for j in range(1, ORDER + 1):
+        powered += block[j, MASS] * block[j, TAU] ** q
+    return powered * beyond / max(here - beyond, 1e-300)
+
+
+@compiled
+def add_token(block: Array, order: float, moment: float, source: Array, grows: bool) -> None:
+    """Write an atom that adds ``moment`` to the moment of that order and next to nothing else."""
+    tau = (moment / _TOKEN) ** (1.0 / order)
+    add_atom(block, ATOM_ABOVE, tau, _TOKEN, source)
+    if grows:  # under a flat prior the variance of mu grows as tau²
+        for j in range(1, ORDER + 1):
+            block[j, MU_VARIANCE] *= (tau / source[TAU]) ** 2
+
+
+@compiled
 def march(
     blocks: Array, count: int, start: float, stop: float, leftwards: bool, width: float,
     totals: Array, ref: Array, effects: Array, residuals: Array, variances: Array,
-    weights: Array, mu_prior: Array, tau_prior: Array,
+    weights: Array, mu_prior: Array, tau_prior: Array, work: Array,
 ) -> tuple[Array, int]:  # fmt: skip
     """Lay panels from ``start`` until ``stop``, or until nothing is left where that is infinite."""
     upper = tau_prior[UPPER]
@@ -131,10 +156,15 @@ def march(
     smooth, constant = stretches(effects, variances, mu_prior)
     first = moment_exists(1.0, k, mu_prior, tau_prior)
     second = moment_exists(2.0, k, mu_prior, tau_prior)
+    # Under a log-t prior the moment of order q converges as the prior does, all too slowly.
+    q = posterior_exponent(k, mu_prior, tau_prior)
+    heavy = int(tau_prior[KIND]) == LOG_STUDENT_T and upper == math.inf
+    slow = q if heavy and (q == 1.0 or q == 2.0) else 0.0
+    power = _POWER * data_scale(effects, variances, mu_prior)
     sign = -1.0 if leftwards else 1.0
     place = start
     halvings = 0
-    at_edge = log_change_at(place, ref, residuals, variances, weights, mu_prior, tau_prior)
+    at_edge = log_change_at(place, ref, residuals, variances, weights, mu_prior, tau_prior, work)
     while True:
         if count + 2 >= blocks.shape[0]:
             larger = np.empty((2 * blocks.shape[0], ORDER + 1, 5))
@@ -145,7 +175,7 @@ def march(
         if stop == -math.inf and finite_at_zero(tau_prior) and tau <= smooth:
             rest = fill_panel(
                 block, True, 0.0, tau, True, at_edge, ref, residuals, variances, weights,
-                mu_prior, tau_prior,
+                mu_prior, tau_prior, work,
             )  # fmt: skip
             if rest <= _RESOLVED * totals[0]:
                 totals[0] += block[0, PANEL_MASS]
@@ -153,7 +183,7 @@ def march(
         if stop == math.inf and tau >= 0.5 * upper:
             rest = fill_panel(
                 block, True, tau, upper, False, at_edge, ref, residuals, variances, weights,
-                mu_prior, tau_prior,
+                mu_prior, tau_prior, work,
             )  # fmt: skip
             if rest <= _RESOLVED * totals[0]:
                 totals[0] += block[0, PANEL_MASS]
@@ -164,7 +194,7 @@ def march(
             end = stop
         rest = fill_panel(
             block, False, min(place, end), max(place, end), leftwards, at_edge, ref, residuals,
-            variances, weights, mu_prior, tau_prior,
+            variances, weights, mu_prior, tau_prior, work,
         )  # fmt: skip
         if not rest <= _RESOLVED * totals[0] and halvings < _HALVINGS:
             width *= better_width(rest, totals[0], 0.9)
@@ -184,7 +214,9 @@ def march(
         totals[2] += moment_2
         count += 1
         place = end
-        at_edge = log_change_at(place, ref, residuals, variances, weights, mu_prior, tau_prior)
+        at_edge = log_change_at(
+            place, ref, residuals, variances, weights, mu_prior, tau_prior, work
+        )
         if last or count > _MOST_PANELS:
             return blocks, count
         near, far = (ORDER, 1) if leftwards else (1, ORDER)
@@ -193,12 +225,18 @@ def march(
         if done and not leftwards:
             ratio = block[far, TAU] / block[near, TAU]
             fall = block[far, MASS] * ratio
-            if first:
+            if first and slow != 1.0:
                 done = moment_1 <= _NEGLIGIBLE_MOMENT * totals[1] and fall <= block[near, MASS]
-            if done and second:
+            if done and second and slow != 2.0:
                 done = moment_2 <= _NEGLIGIBLE_MOMENT * totals[2]
                 done = done and fall * ratio <= block[near, MASS]
+            if done and slow > 0.0:
+                done = block[near, TAU] > power
         if done:
+            if slow > 0.0 and not leftwards:
+                moment = powered_beyond(block, slow, ref, tau_prior)
+                add_token(blocks[count], slow, moment, block[ORDER], is_flat(mu_prior))
+                count += 1
             return blocks, count
         x = ref[REF_X] + place
         if leftwards:
@@ -217,16 +255,9 @@ def march(
                 return blocks, count
         elif x > _REACH:
             edge = tau_at(x, upper)
-            q = posterior_exponent(k, mu_prior, tau_prior)
             if upper == math.inf and q < math.inf:
                 if int(tau_prior[KIND]) == LOG_STUDENT_T:
-                    # Here posterior * tau^q and prior are proportional.
-                    share = mass_above(tau_prior, edge)
-                    here = mass_above(tau_prior, tau_at(ref[REF_X] + block[0, START], upper))
-                    powered = 0.0
-                    for j in range(1, ORDER + 1):
-                        powered += block[j, MASS] * (block[j, TAU] / edge) ** q
-                    atom = powered * share / max(here - share, 1e-300)
+                    atom = powered_beyond(block, q, ref, tau_prior) / edge**q
                 else:
                     atom = mass / max(math.expm1(q * (block[0, END] - block[0, START])), 1e-300)
                 add_atom(blocks[count], ATOM_ABOVE, edge, atom, block[ORDER])
@@ -257,6 +288,7 @@ def tau_rule(
     blocks: Array = np.empty((24, ORDER + 1, 5))
     count = 0
     totals = np.zeros(3)
+    work = scratch()
     totals[0] = 0.25 * widths[best]
     guess = totals[0]
     # The best mode first, so that the mass found there is the yardstick of all other panels.
@@ -268,13 +300,13 @@ def tau_rule(
         width = min(0.7 * widths[i], _WIDEST)
         blocks, count = march(
             blocks, count, offset, right, False, width, totals, ref, effects, residuals,
-            variances, weights, mu_prior, tau_prior,
+            variances, weights, mu_prior, tau_prior, work,
         )  # fmt: skip
         totals[0] -= guess
         guess = 0.0
         blocks, count = march(
             blocks, count, offset, left, True, width, totals, ref, effects, residuals,
-            variances, weights, mu_prior, tau_prior,
+            variances, weights, mu_prior, tau_prior, work,
         )  # fmt: skip
     order = np.argsort(blocks[:count, 0, TAU_START])
     return blocks[:count][order], ref
@@ -287,7 +319,7 @@ def fixed_tau(
     """Return the rule of a known tau: one atom that holds all the mass."""
     tau = tau_prior[1]
     mean, precision, value = conditional(tau, effects, variances, mu_prior)
-    ref = np.array([tau, 0.0, mean, precision, value, 0.0])
+    ref = np.array([tau, 0.0, mean, precision, value, 0.0, 0.0])
     blocks = np.zeros((1, ORDER + 1, 5))
     source = np.array([tau, 0.0, 1.0, 0.0, 1.0 / precision])
     add_atom(blocks[0], ATOM_ABOVE, tau, 1.0, source)

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
+from bayes_nmda.posterior.meta.nodes import REF_X
 from bayes_nmda.posterior.meta.panels import (
     COEFFICIENTS,
     END,
@@ -18,7 +19,6 @@ from bayes_nmda.posterior.meta.panels import (
     NODE_WEIGHTS,
     ORDER,
     PANEL_MASS,
-    REF_X,
     START,
     axis_at,
     tau_at,
@@ -141,7 +141,7 @@ def tau_quantile(p: float, blocks: Array, ref: Array, tau_prior: Array) -> float
             following = 0.5 * (low + high)
         moved = abs(following - t)
         t = following
-        if moved < 1e-14:
+        if moved < 1e-8:  # what is left is its square
             break
     place = start + 0.5 * (end - start) * (1.0 + t)
     return float(place) if kind == 1.0 else tau_at(ref[REF_X] + place, upper)
