@@ -44,6 +44,11 @@ OUTCOMES: Final[dict[str, str]] = {
     "tolerability": "Tolerability",
 }
 
+#: Flags of a contrast whose result was printed in an abstract only, and of one of a crossover
+#: trial, in which the same people had both treatments.
+ABSTRACT: Final = "abstract"
+PAIRED: Final = "paired_crossover"
+
 #: Joins drug, route and timepoint into the label of a cell or a partition.
 SEPARATOR: Final = "/"
 #: Stands before the comparator in a label, where that is not placebo.

@@ -22,11 +22,9 @@ from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.printed import OF_ARMS, OF_DIFFERENCES, numbers_on_scale
 from bayes_nmda.effects.settings import EffectSettings, SupplementaryRow
 from bayes_nmda.errors import DataError, SpecError
-from bayes_nmda.terms import DRUGS
+from bayes_nmda.terms import ABSTRACT, DRUGS, PAIRED
 
-#: Flags of every such contrast, of one of a crossover trial, and of where its error comes from.
-ABSTRACT: Final = "abstract"
-PAIRED: Final = "paired_crossover"
+#: Flag of a timepoint that a model file assigns, and of where an error comes from.
 ASSIGNED: Final = "timepoint_assigned"
 _FLAG_OF: Final = {
     "arm_intervals": "sd_from_interval",
@@ -135,7 +133,10 @@ def supplement_rows(
 
 def _by(table: pd.DataFrame, *names: str) -> dict[tuple[str, ...], Record]:
     """Return the rows of a table by their key."""
-    return {tuple(str(row[name]) for name in names): row for row in table.to_dict("records")}
+    return {
+        tuple(str(row[name]) for name in names): {str(k): value for k, value in row.items()}
+        for row in table.to_dict("records")
+    }
 
 
 def _refuse(reasons: Iterable[str]) -> None:
@@ -167,7 +168,7 @@ def _obstacles(
         return
     treated, control = (arms[key] for key in keys)
     if treated["role"] != "treatment" or treated["drug"] not in DRUGS or not treated["route"]:
-        yield f"arm {keys[0][1]} has no drug of the glossary alone, or no route"
+        yield f"arm {keys[0][1]} has no drug of the glossary, or no route"
     comparator = str(control["comparator"])
     if control["role"] != "control" or (
         comparator in {"placebo", ""} if against == "active" else comparator != against

@@ -16,10 +16,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayes_nmda.effects.inputs import Floats
-from bayes_nmda.effects.supplement import PAIRED
 from bayes_nmda.effects.within_person import WithinPerson
 from bayes_nmda.errors import UsageError
-from bayes_nmda.terms import Measure
+from bayes_nmda.terms import PAIRED, Measure
 
 if TYPE_CHECKING:
     import xarray as xr
