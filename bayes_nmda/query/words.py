@@ -102,15 +102,18 @@ def remarks(draws: Draws, cell: Cell) -> str:
         words += "; the route of at least one trial is inferred, not confirmed"
     if ABSTRACT in cell.flags:
         words += "; a result printed in an abstract, not among the review's rows, is counted"
+        return words + _gates(draws)
     return words + reliability(draws)
 
 
 def reliability(draws: Draws) -> str:
     """Return how a sentence ends: what the model adds to the review's rows, and a failed gate."""
-    words = "; the model borrows from results printed in abstracts" if draws.supplemented else ""
-    return words + (
-        ". NOT RELIABLE: a diagnostic gate of this fit failed" if draws.warnings else ""
-    )
+    borrows = "; the model borrows from results printed in abstracts" if draws.supplemented else ""
+    return borrows + _gates(draws)
+
+
+def _gates(draws: Draws) -> str:
+    return ". NOT RELIABLE: a diagnostic gate of this fit failed" if draws.warnings else ""
 
 
 def probability_sentence(
