@@ -108,6 +108,11 @@ class ModelSpec:
         )
 
     @property
+    def abstract_results(self) -> tuple[str, ...]:
+        """Keys in ``abstract_outcomes.csv`` of the results that it adds to the review's rows."""
+        return () if self.supplement is None else tuple(row.id for row in self.supplement.rows)
+
+    @property
     def reference_correlation(self) -> float | None:
         """Median of the prior on the correlation within people; None where there is none.
 

@@ -1,5 +1,8 @@
 """Model files that add results of abstracts, and the model with an unknown correlation."""
 
+import csv
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pymc as pm
 import pytest
 from scipy import stats
 
+from bayes_nmda import paths
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import SpecError, UsageError
@@ -98,6 +102,8 @@ def test_numbers_and_choices_of_a_supplement_move_the_hash_and_its_words_do_not(
     assert load_model(write(text.replace("a test", "another reason"))).hash == one.hash
     assert load_model(write(text.replace("immediate", "short"))).hash != one.hash
     assert load_model(write(text.replace("p_value", "se"))).hash != one.hash
+    assert one.abstract_results == ("abstract:110",)
+    assert load_model("pain_intensity").abstract_results == ()
     assert one.to_mapping()["supplement"]["rows"]["abstract:110"]["error"] == "p_value"
 
 
@@ -157,3 +163,48 @@ def test_the_exact_engine_refuses_an_unknown_correlation_and_names_nuts(
 ) -> None:
     with pytest.raises(UsageError, match=r"within_person_correlation.*engine='nuts'"):
         exact_posterior(spec, added)
+
+
+def test_the_example_of_the_page_is_a_valid_model(tmp_path: Path) -> None:
+    page = (paths.models() / "README.md").read_text(encoding="utf-8")
+    example = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[1]
+    path = tmp_path / "one_more.toml"
+    path.write_text(example, encoding="utf-8")
+    assert effect_table(load_trials(), load_model(path)).frame["abstract_id"].ne("").sum() == 1
+
+
+def test_a_result_of_ones_own_in_a_copy_of_the_data_joins_by_name(
+    tmp_path: Path, write: Write
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("raw"))
+    rows = {
+        "trials": {"trial": "made2026", "label": "Made 2026", "citation": "Made up", "year": 2026,
+                   "in_cochrane_2025": "unknown", "biblio_status": "unconfirmed",
+                   "design": "crossover"},
+        "arms": {"trial": "made2026", "arm": "ketamine", "role": "treatment", "drug": "ketamine",
+                 "route": "oral", "route_basis": "confirmed", "n_arm": 20, "enantiomer": "na"},
+        "abstract_outcomes": {
+            "id": "abstract:118", "trial": "made2026", "treatment_arm": "ketamine",
+            "control_arm": "placebo", "outcome": "pain_intensity", "instrument": "pain, 0-10 cm",
+            "scale_min": 0, "scale_max": 10, "higher_is_worse": "true", "kind": "arm_continuous",
+            "value_type": "final", "n_t": 20, "mean_t": 4.0, "sd_t": 2.5, "n_c": 20, "mean_c": 5.0,
+            "sd_c": 2.0, "crossover_analysis": "paired", "source_type": "abstract",
+            "source_url": "made up", "source_locator": "Abstract",
+        },
+    }  # fmt: skip
+    placebo = {**rows["arms"], "arm": "placebo", "role": "control", "drug": "placebo",
+               "comparator": "placebo"}  # fmt: skip
+    for name, row in (*rows.items(), ("arms", placebo)):
+        path = folder / f"{name}.csv"
+        header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
+        with path.open("a", encoding="utf-8", newline="") as stream:
+            csv.DictWriter(stream, header, lineterminator="\n").writerow(row)
+    text = ROW.format(error="arm_sds").replace("abstract:110", "abstract:118")
+    text += '[priors.within_person_correlation]\ndistribution = "beta"\nalpha = 6.0\nbeta = 4.0\n'
+    text += 'source = "a test"\nreading = "95 % between 0.30 and 0.86 (correlation)"\n'
+    table = effect_table(load_trials(folder), load_model(write(text)))
+    row = table.frame[table.frame["abstract_id"] == "abstract:118"].iloc[0]
+    assert (row["cell"], row["yi"]) == ("ketamine/oral/immediate", -10.0)
+    r = stats.beta(6, 4).median()
+    assert row["sei"] ** 2 == pytest.approx((625 + 400 - 2 * r * 500) / 20)

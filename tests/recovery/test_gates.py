@@ -13,20 +13,22 @@ from bayes_nmda.model.likelihoods import error_covariance
 from bayes_nmda.model.spec import load_model
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.diagnostics import diagnose
-from bayes_nmda.posterior.predictive import new_trial, replicate
+from bayes_nmda.posterior.predictive import drawn_error_scale, new_trial, replicate
 from bayes_nmda.posterior.sample import attributes, fit
 from bayes_nmda.report.definition import load_definition
 
 pytestmark = pytest.mark.slow
 Sampled = Callable[..., xr.DataTree]
 #: Counts with partial pooling, with overdispersion, and cell by cell; standardised differences;
-#: active comparators. Models of the same kind differ in their rows only.
+#: active comparators; a paired result with an unknown correlation. Models of the same kind differ
+#: in their rows only.
 KINDS = (
     "any_adverse_event",
     "any_adverse_event_robust",
     "any_adverse_event_unpooled",
     "disability",
     "pain_intensity_active",
+    "pain_intensity_with_abstracts",
 )
 
 
@@ -47,7 +49,9 @@ def test_nuts_passes_every_gate_with_the_shipped_seed_and_three_others(
         tree = xr.DataTree.from_dict(
             {
                 "posterior": posterior,
-                "posterior_predictive": replicate(posterior, errors, rng).to_dataset(),
+                "posterior_predictive": replicate(
+                    posterior, errors, rng, scale=drawn_error_scale(posterior, effects)
+                ).to_dataset(),
                 "sample_stats": raw["sample_stats"].to_dataset(),
                 "observed_data": observed,
             }
