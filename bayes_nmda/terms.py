@@ -47,6 +47,11 @@ OUTCOMES: Final[dict[str, str]] = {
 #: Outcomes that are about change within one patient, and another estimand than a mean difference.
 RESPONDERS: Final = ("responder_30", "responder_50")
 
+#: Flags of a contrast whose result was printed in an abstract only, and of one of a crossover
+#: trial, in which the same people had both treatments.
+ABSTRACT: Final = "abstract"
+PAIRED: Final = "paired_crossover"
+
 #: Joins drug, route and timepoint into the label of a cell or a partition.
 SEPARATOR: Final = "/"
 #: Stands before the comparator in a label, where that is not placebo.

@@ -22,7 +22,7 @@ _NUMBERS: Final = {"continuous": ["mean", "sd", "n"], "binary": ["events", "n"]}
 
 
 class TrialTables(Protocol):
-    """What the effects stage reads of the data: three tables, as described in ``data/``."""
+    """What the effects stage reads of the data: four tables, as described in ``data/``."""
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -37,6 +37,11 @@ class TrialTables(Protocol):
     @property
     def outcomes(self) -> pd.DataFrame:
         """One row a reported result of an arm."""
+        ...
+
+    @property
+    def abstract_outcomes(self) -> pd.DataFrame:
+        """One row a result printed in an abstract or a registry; read on request only."""
         ...
 
 
@@ -204,10 +209,12 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
         arms = sorted(set(rows.loc[nameless, "trial"] + " " + rows.loc[nameless, "arm_t"]))
         message = f"arms.csv: {', '.join(arms)}: a treatment arm needs a drug of the glossary"
         raise DataError(f"{message} and a route")
-    return _sorted(_labelled(rows))
+    rows = labelled(rows)
+    return rows.iloc[in_order(rows, "drug_t", "route_t")].reset_index(drop=True)
 
 
-def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
+def labelled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the names of partition, cell, comparison and contrast."""
     partition = rows["drug_t"] + SEPARATOR + rows["route_t"]
     keys = zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
     cell = pd.Series([cell_label(*key) for key in keys], index=rows.index)
@@ -230,11 +237,19 @@ def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(contrast=rows["contrast"].where(~again, named))
 
 
-def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
-    words = zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
+def in_order(rows: pd.DataFrame, drug: str, route: str, label: str = "label") -> list[int]:
+    """Return the positions of rows in the order of the glossary, then of trials.
+
+    Parameters
+    ----------
+    rows
+        Contrasts with `timepoint` and `contrast`.
+    drug, route, label
+        Names of the columns of drug, route and trial.
+    """
+    words = zip(rows[drug], rows[route], rows["timepoint"], strict=True)
     keys = [
-        (*(glossary_order(str(word)) for word in three), label, contrast)
-        for three, label, contrast in zip(words, rows["label"], rows["contrast"], strict=True)
+        (*(glossary_order(str(word)) for word in three), trial, contrast)
+        for three, trial, contrast in zip(words, rows[label], rows["contrast"], strict=True)
     ]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return rows.iloc[order].reset_index(drop=True)
+    return sorted(range(len(keys)), key=keys.__getitem__)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -28,6 +29,49 @@ class CovarianceSettings(Protocol):
     @property
     def timepoint_correlation(self) -> float:
         """Correlation of one arm's errors between two timepoints."""
+        ...
+
+
+class SupplementaryRow(Protocol):
+    """How one result printed in an abstract enters a model."""
+
+    @property
+    def id(self) -> str:
+        """Key of the row in ``abstract_outcomes.csv``."""
+        ...
+
+    @property
+    def timepoint(self) -> str:
+        """Class of timepoint that the model file assigns to it."""
+        ...
+
+    @property
+    def design(self) -> str:
+        """``"paired"`` or ``"parallel"``."""
+        ...
+
+    @property
+    def error(self) -> str:
+        """Which of the printed numbers gives its error."""
+        ...
+
+
+class SupplementSettings(Protocol):
+    """Results printed in abstracts that a model adds to the review's rows."""
+
+    @property
+    def scale_min(self) -> float:
+        """Lower end of the scale of the model's effects."""
+        ...
+
+    @property
+    def scale_max(self) -> float:
+        """Upper end of that scale."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[SupplementaryRow]:
+        """The results."""
         ...
 
 
@@ -57,4 +101,14 @@ class EffectSettings(Protocol):
     @property
     def benefit(self) -> str:
         """Sign of an effect that is good for people."""
+        ...
+
+    @property
+    def supplement(self) -> SupplementSettings | None:
+        """Results printed in abstracts to add; None for none."""
+        ...
+
+    @property
+    def reference_correlation(self) -> float | None:
+        """Correlation within people at which errors are shown; None where none is unknown."""
         ...

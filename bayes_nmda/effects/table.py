@@ -1,8 +1,7 @@
 """The table of effects: one row a contrast, and the covariance of contrasts that share people.
 
-In come validated tables and the five settings of a model that matter here; out comes an
-`EffectTable`. Every effect is treatment minus control, turned so that its sign means the same in
-all rows: negative favours the drug where the outcome's benefit is negative.
+`EffectTable` is a value: it says which trials and people stand behind a cell, and what it was made
+of, as a digest. `assembly.effect_table` makes it.
 """
 
 from __future__ import annotations
@@ -16,44 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from bayes_nmda.effects.contrasts import TrialTables, arm_records, pairs
-from bayes_nmda.effects.covariance import check_positive_definite
 from bayes_nmda.effects.inputs import Floats
-from bayes_nmda.effects.measures import (
-    KINDS,
-    Effects,
-    check_one_scale,
-    contrast_covariance,
-    contrast_effects,
-    known_measure,
-    orientation,
-)
-from bayes_nmda.effects.settings import EffectSettings
+from bayes_nmda.effects.within_person import WithinPerson
 from bayes_nmda.errors import UsageError
-from bayes_nmda.terms import Measure
+from bayes_nmda.terms import PAIRED, Measure
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_LABELS: Final = [
-    "contrast",
-    "trial",
-    "trial_id",
-    "comparison",
-    "drug",
-    "route",
-    "comparator",
-    "outcome",
-    "timepoint",
-    "instrument",
-    "partition",
-    "cell",
-]
-_NUMBERS: Final = {
-    "continuous": ["n_t", "n_c", "mean_t", "sd_t", "mean_c", "sd_c"],
-    "binary": ["n_t", "n_c", "events_t", "events_c"],
-}
-_REMARKS: Final = ["treatment_arm", "control_arm", "stratum", "rob", "flags", "route_basis"]
 _BRIEF: Final = ["contrast", "comparator", "yi", "sei", "n_t", "n_c", "rob", "flags"]
 
 
@@ -72,12 +41,16 @@ class EffectTable:
         Measure of effect.
     unit
         Its unit, in words.
+    within_person
+        How the errors of paired contrasts depend on an unknown correlation within people; None
+        where no error does. Standard errors and covariance are those at its reference.
     """
 
     frame: pd.DataFrame
     covariance: Floats
     measure: Measure
     unit: str
+    within_person: WithinPerson | None = None
 
     @property
     def hash(self) -> str:
@@ -86,11 +59,13 @@ class EffectTable:
         digest.update(self.frame.to_csv(index=False, float_format="%.10g").encode())
         matrix = pd.DataFrame(self.covariance)
         digest.update(matrix.to_csv(index=False, float_format="%.10g").encode())
+        if self.within_person is not None:
+            digest.update(self.within_person.hash.encode())
         return digest.hexdigest()
 
     @property
     def participants(self) -> dict[str, int]:
-        """Different people behind each cell; a shared arm counts once."""
+        """Different people behind each cell; a shared arm, or a crossover, counts once."""
         return self._people("cell")
 
     @property
@@ -109,10 +84,12 @@ class EffectTable:
         return self._trials("partition")
 
     def _people(self, by: str) -> dict[str, int]:
+        crossed = self.frame["flags"].map(lambda text: PAIRED in text.split(";")).astype(bool)
+        sides = ((self.frame, "treatment_arm", "n_t"), (self.frame[~crossed], "control_arm", "n_c"))
         arms = pd.concat(
             [
-                self.frame[[by, "trial_id", arm, n]].set_axis([by, "trial", "arm", "n"], axis=1)
-                for arm, n in (("treatment_arm", "n_t"), ("control_arm", "n_c"))
+                rows[[by, "trial_id", arm, n]].set_axis([by, "trial", "arm", "n"], axis=1)
+                for rows, arm, n in sides
             ]
         )
         once = arms.groupby([by, "trial", "arm"], sort=False)["n"].max()
@@ -149,9 +126,10 @@ class EffectTable:
             raise UsageError("keep leaves no contrast; keep at least one")
         return EffectTable(
             frame=self.frame[mask].reset_index(drop=True),
-            covariance=_locked(self.covariance[np.ix_(mask, mask)]),
+            covariance=locked(self.covariance[np.ix_(mask, mask)]),
             measure=self.measure,
             unit=self.unit,
+            within_person=None if self.within_person is None else self.within_person.subset(mask),
         )
 
     def to_dataset(self) -> xr.Dataset:
@@ -189,94 +167,7 @@ class EffectTable:
         return f"<p>{html.escape(self._headline())}</p>\n{rows}"
 
 
-def _locked(matrix: Floats) -> Floats:
+def locked(matrix: Floats) -> Floats:
+    """Return the matrix, no longer to be written to."""
     matrix.setflags(write=False)
     return matrix
-
-
-def _joined_flags(rows: pd.DataFrame, effects: Effects, sign: Floats) -> list[str]:
-    extra = {
-        "double_zero": effects.double_zero,
-        "route_inferred": (rows["route_basis_t"] == "inferred").to_numpy(),
-        "merged_arm": ((rows["merged_from_t"] != "") | (rows["merged_from_c"] != "")).to_numpy(),
-        "reversed": sign < 0,
-        "zero_cell": effects.zero_cell,
-    }
-    joined = []
-    for i, (first, second) in enumerate(zip(rows["flags_t"], rows["flags_c"], strict=True)):
-        flags = {*first.split(";"), *second.split(";")} - {""}
-        flags |= {name for name, holds in extra.items() if holds[i]}
-        joined.append(";".join(sorted(flags)))
-    return joined
-
-
-def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
-    """Return the effects of all contrasts that a model is about, with their covariance.
-
-    Parameters
-    ----------
-    trials
-        Validated tables, from `load_trials`.
-    spec
-        A model file; read are `select.outcome`, `select.comparator`, `measure`, `benefit`,
-        `unit` and `covariance.timepoint_correlation`.
-
-    Returns
-    -------
-    EffectTable
-        `frame` has a row a contrast: labels, `yi` and `sei` on the scale of the measure
-        (treatment minus control, turned so that the sign of a benefit is the same in all rows),
-        the numbers of both arms as reported, risk of bias of the randomisation, flags. For
-        counts, `yi` uses 0.5 in tables with an empty cell (flag `zero_cell`) and is missing
-        where a ratio is not estimable (flag `double_zero`).
-
-    Raises
-    ------
-    QueryError
-        If no trial reports the outcome against the comparator.
-    DataError
-        If a record cannot be used, people would count twice, or the covariance is singular.
-    SpecError
-        If the model's sign of benefit contradicts a binary outcome, or its mean differences
-        would mix instruments.
-    """
-    measure = known_measure(spec.measure)
-    kind = KINDS[measure]
-    records = arm_records(trials, outcome=spec.select.outcome, kind=kind)
-    rows = pairs(records, comparator=spec.select.comparator)
-    check_one_scale(rows, measure)
-    effects = contrast_effects(rows, measure)
-    sign = orientation(rows, measure, spec.benefit)
-    matrix = contrast_covariance(
-        rows,
-        effects,
-        sign,
-        measure,
-        timepoint_correlation=spec.covariance.timepoint_correlation,
-    )
-    known = np.isfinite(effects.vi)
-    check_positive_definite(matrix[np.ix_(known, known)], list(rows["contrast"][known]))
-    frame = rows.assign(
-        trial_id=rows["trial"],
-        trial=rows["label"],
-        drug=rows["drug_t"],
-        route=rows["route_t"],
-        comparator=rows["comparator_c"],
-        yi=sign * effects.yi,
-        sei=np.sqrt(effects.vi),
-        treatment_arm=rows["arm_t"],
-        control_arm=rows["arm_c"],
-        rob=rows["rob_randomisation"],
-        route_basis=rows["route_basis_t"],
-        flags=_joined_flags(rows, effects, sign),
-    )
-    counts = [name for name in _NUMBERS[kind] if not name.startswith(("mean", "sd"))]
-    frame = frame.astype(dict.fromkeys(counts, "int64")).astype(
-        {name: "float64" for name in _NUMBERS[kind] if name not in counts}
-    )
-    return EffectTable(
-        frame=frame[[*_LABELS, "yi", "sei", *_NUMBERS[kind], *_REMARKS]],
-        covariance=_locked(matrix),
-        measure=measure,
-        unit=spec.unit,
-    )

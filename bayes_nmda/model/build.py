@@ -18,7 +18,8 @@ import pymc as pm
 
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.counts import Counts, arm_labels
-from bayes_nmda.model.likelihoods import error_covariance
+from bayes_nmda.model.files import WITHIN_PERSON
+from bayes_nmda.model.likelihoods import error_covariance, error_scale
 from bayes_nmda.model.structure import Groups, Layout
 
 if TYPE_CHECKING:
@@ -53,15 +54,16 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
         Variables ``overall``, ``tau``, ``sd_drug``, ``sd_route``, ``sd_timepoint``,
         ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast) and
         the observed ``yi`` (contrast), all in the unit and with the sign of the effect measure;
-        ``z_…`` are standard normal deviations. For counts, ``baseline`` (control_arm) are the log
-        odds of an event in each control arm, and the observed are ``events`` (arm): each arm
+        ``z_…`` are standard normal deviations. ``within_person_correlation`` stands there where
+        the error of a paired result depends on it. For counts, ``baseline`` (control_arm) are the
+        log odds of an event in each control arm, and the observed are ``events`` (arm): each arm
         stands there once.
 
     Raises
     ------
     SpecError
         If a contrast has no finite effect in the measure of the model, where the likelihood is
-        normal; counts need none.
+        normal; counts need none. If the effects are not those of the model file's supplement.
     DataError
         If an arm would be counted twice.
 
@@ -74,6 +76,7 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     if spec.likelihood.family != "normal":
         return _count_model(spec, layout, Counts.of(effects.frame, layout), spare=spare)
     _require_effects(spec, effects)
+    _require_pairs(spec, effects)
     errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
     with pm.Model(coords=layout.coords()) as model:
         effect, spread = _effects(spec, layout, _fixed)
@@ -81,7 +84,7 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
         pm.MvNormal(
             "yi",
             mu=theta,
-            chol=pm.Data("error_cholesky", np.linalg.cholesky(errors)),
+            chol=_scaled(spec, effects, pm.Data("error_cholesky", np.linalg.cholesky(errors))),
             observed=pm.Data("yi_observed", effects.frame["yi"].to_numpy(float), dims="contrast"),
             dims="contrast",
         )
@@ -127,6 +130,30 @@ def _require_effects(spec: ModelSpec, effects: EffectTable) -> None:
             "allowed are contrasts with a finite effect: take another measure, or "
             "effects.subset(numpy.isfinite(effects.frame['yi']))"
         )
+
+
+def _require_pairs(spec: ModelSpec, effects: EffectTable) -> None:
+    asked, given = WITHIN_PERSON in dict(spec.priors), effects.within_person is not None
+    if asked != given:
+        found = "no paired result" if asked else "a paired result"
+        raise SpecError(
+            f"model {spec.name}: priors: found {found} whose error depends on the correlation "
+            f"within people, {'but' if asked else 'and no'} priors.{WITHIN_PERSON}; allowed are "
+            "the effects that effect_table(trials, spec) makes of this model"
+        )
+
+
+def _scaled(spec: ModelSpec, effects: EffectTable, cholesky: Any) -> Any:
+    """Return the factor of the errors at the correlation within people, where one is unknown."""
+    within = effects.within_person
+    if within is None:
+        return cholesky
+    numbers = (
+        pm.Data("paired_independent", within.independent),
+        pm.Data("paired_shared", within.shared),
+        pm.Data("paired_reference", np.float64(within.reference)),
+    )
+    return error_scale(*numbers, _prior(spec, WITHIN_PERSON))[:, None] * cholesky
 
 
 def prior_of(spec: ModelSpec, variable: str) -> Prior | None:

@@ -63,6 +63,11 @@ def _differs(spec: ModelSpec) -> str:
     for key, value in _content(spec).items():
         if key == "priors":
             changed.append("priors of " + ", ".join(f"`{name}`" for name in value))
+        elif key == "supplement":
+            changed += [
+                f"adds `{name}` ({row['design']}, {row['timepoint']}, error from {row['error']})"
+                for name, row in value["rows"].items()
+            ]
         elif isinstance(value, dict):
             changed += [f"`{key}.{name}` = {v}" for name, v in value.items() if name not in _WORDS]
         elif key not in _WORDS:

@@ -33,6 +33,8 @@ PRIORS_OF_FAMILY: dict[str, tuple[str, ...]] = {
     "binomial": ("baseline",),
     "beta_binomial": ("baseline", "overdispersion"),
 }
+#: The prior of results whose error depends on how much the two values of a person agree.
+WITHIN_PERSON = "within_person_correlation"
 
 
 def model_names() -> list[str]:
@@ -103,7 +105,7 @@ def _merge(base: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def priors_needed(tables: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the priors that structure and likelihood of a model file take.
+    """Return the names of the priors that structure, likelihood and supplement of a file take.
 
     Empty where either is unknown, which the schema check names.
     """
@@ -114,7 +116,17 @@ def priors_needed(tables: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     if structure.get("timepoints") is False:
         pooled = tuple(name for name in pooled if name not in OF_TIMEPOINTS)
-    return pooled + added
+    return pooled + added + ((WITHIN_PERSON,) if _correlated(tables) else ())
+
+
+def _correlated(tables: Mapping[str, Any]) -> bool:
+    """Say whether an added result is paired and printed without the error of its difference."""
+    rows = _table(_table(tables, "supplement"), "rows")
+    return any(
+        _table(rows, key).get("design") == "paired"
+        and str(_table(rows, key).get("error")).startswith("arm_")
+        for key in rows
+    )
 
 
 def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:

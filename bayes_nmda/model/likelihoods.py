@@ -2,12 +2,13 @@
 
 Contrasts are normal with a known covariance: arms and patients that occur in several contrasts make
 their errors correlate. Where every cell is analysed alone, covariances between cells are left out,
-because no other cell is looked at.
+because no other cell is looked at. The errors of paired results may depend on an unknown
+correlation within people, a parameter of the model: they are scaled, draw by draw.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,3 +36,23 @@ def error_covariance(
         return covariance
     cell = layout.cell_of_contrast
     return np.where(cell[:, None] == cell[None, :], covariance, 0.0)
+
+
+def error_scale(independent: Any, shared: Any, reference: Any, correlation: Any) -> Any:
+    """Return by what the errors of contrasts at a correlation exceed those at the reference.
+
+    ``sqrt((independent - r shared) / (independent - reference shared))``; 1 where a contrast is
+    not paired. NumPy arrays and PyTensor variables alike, shapes that broadcast.
+
+    Parameters
+    ----------
+    independent, shared, reference
+        As in `effects.within_person.WithinPerson`.
+    correlation
+        Correlation within people.
+
+    References
+    ----------
+    Elbourne DR et al. (2002). Int J Epidemiol 31:140-149, doi:10.1093/ije/31.1.140.
+    """
+    return ((independent - correlation * shared) / (independent - reference * shared)) ** 0.5

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from bayes_nmda.errors import SpecError
+from bayes_nmda.model.files import WITHIN_PERSON
 from bayes_nmda.model.priors import FOR_SCALES, LOG_ODDS, Prior
 
 #: What a prior is about, where that is not the effect.
-_UNITS = {"baseline": LOG_ODDS, "overdispersion": "(overdispersion)"}
+_UNITS = {
+    "baseline": LOG_ODDS,
+    "overdispersion": "(overdispersion)",
+    WITHIN_PERSON: "(correlation)",
+}
 
 
 def check_family(path: str, name: str, prior: Prior) -> None:
@@ -21,7 +26,9 @@ def check_family(path: str, name: str, prior: Prior) -> None:
     SpecError
         If it is another; the message starts with the key path.
     """
-    if name in {"overall", "baseline"}:
+    if name == WITHIN_PERSON:
+        _check_correlation(path, prior)
+    elif name in {"overall", "baseline"}:
         allowed = ("normal", "student_t", *(["logistic"] if name == "baseline" else []))
         if prior.distribution not in allowed:
             raise SpecError(
@@ -42,6 +49,23 @@ def check_family(path: str, name: str, prior: Prior) -> None:
         raise SpecError(
             f"{path}.lower: found {dict(prior.parameters)['lower']:g}; a standard deviation is not "
             "below 0"
+        )
+
+
+def _check_correlation(path: str, prior: Prior) -> None:
+    """Require a prior of a correlation: a beta, or a uniform distribution inside −1 to 1."""
+    if prior.distribution not in {"beta", "uniform"}:
+        raise SpecError(
+            f"{path}.distribution: found {prior.distribution!r}; a correlation takes 'beta' or "
+            "'uniform'"
+        )
+    ends = {k: v for k, v in prior.parameters if prior.distribution == "uniform" and abs(v) > 1}
+    for end, value in ends.items():
+        raise SpecError(f"{path}.{end}: found {value:g}; a correlation lies between −1 and 1")
+    if prior.upper is not None:
+        raise SpecError(
+            f"{path}.truncate_above: found {prior.upper:g}; only a standard deviation is cut, "
+            "leave it out"
         )
 
 
@@ -76,7 +100,7 @@ def read_priors(
     if missing or extra:
         found = f"missing {', '.join(missing)}" if missing else f"found {', '.join(extra)}"
         raise SpecError(
-            f"{path.name}: priors: {found}; this structure and likelihood take exactly "
+            f"{path.name}: priors: {found}; this structure, likelihood and supplement take exactly "
             f"{', '.join(needed)}"
         )
     priors = []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_nmda.errors import SpecError
+from bayes_nmda.model import prior_words
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -32,17 +33,16 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "log_normal": ("meanlog", "sdlog"),
     "exponential": ("rate",),
     "uniform": ("lower", "upper"),
+    "beta": ("alpha", "beta"),
 }
 #: Parameters that must be above zero.
-POSITIVE = frozenset({"df", "scale", "shape", "sdlog", "rate"})
+POSITIVE = frozenset({"df", "scale", "shape", "sdlog", "rate", "alpha", "beta"})
 #: Distributions on the positive half line: the only ones a standard deviation may have.
 FOR_SCALES = frozenset(
     {"half_normal", "half_cauchy", "inverse_gamma", "log_normal", "exponential", "uniform"}
 )
-#: Unit of a log odds ratio; its priors are put in words as odds ratios.
-LOG_ODDS_RATIO = "log odds ratio"
-#: Unit of the log odds of an event in control arms; its prior is put in words as a risk.
-LOG_ODDS = "log odds"
+#: Units in which a prior is put in words as odds ratios, and as a risk.
+LOG_ODDS_RATIO, LOG_ODDS = prior_words.LOG_ODDS_RATIO, prior_words.LOG_ODDS
 _MOST_CUT = 0.99
 
 
@@ -190,6 +190,8 @@ class Prior:
                 return stats.lognorm(p["sdlog"], scale=np.exp(p["meanlog"]))
             case "exponential":
                 return stats.expon(scale=1 / p["rate"])
+            case "beta":
+                return stats.beta(p["alpha"], p["beta"])
             case _:
                 return stats.uniform(p["lower"], p["upper"] - p["lower"])
 
@@ -212,51 +214,11 @@ class Prior:
 
     def describe(self, unit: str) -> str:
         """Return what the prior says in plain words, "95 % between −27.6 and 27.6 points"."""
-        ends = self.quantile([0.5, 0.95] if self.distribution in FOR_SCALES else [0.025, 0.975])
-        first, last = ends
-        if unit == LOG_ODDS:
-            low, high = 100 / (1 + np.exp(-ends))
-            words = f"95 % between control risks of {low:.1f} % and {high:.1f} %"
-        elif unit == LOG_ODDS_RATIO and self.distribution in FOR_SCALES:
-            words = (
-                f"median {first:.2f}, 95 % below {last:.2f}: one standard deviation multiplies an "
-                f"odds ratio by {np.exp(first):.2g} or {np.exp(last):.2g}"
-            )
-        elif unit == LOG_ODDS_RATIO:
-            low, high = np.exp(ends)
-            words = f"95 % between odds ratios of {low:.2g} and {high:.2g}"
-        else:
-            digits = 1 if unit == "points" else 2
-            numbers = (f"{value:.{digits}f}" for value in ends)
-            between = (
-                "median {}, 95 % below {}"
-                if self.distribution in FOR_SCALES
-                else ("95 % between {} and {}")
-            )
-            words = f"{between.format(*numbers)} {unit}".replace(" -", " −")
-        if self.upper is not None:
-            words += (
-                f"; cut at {self.upper:g}, where {100 * self.mass_cut:.1f} % of the published "
-                "prior is removed"
-            )
-        return words
+        return prior_words.described(self, unit, FOR_SCALES)
 
     def formula(self) -> str:
         """Return the prior in symbols, "Student-t(5, 0, 10.75)"."""
-        words = {
-            "normal": "Normal",
-            "student_t": "Student-t",
-            "logistic": "Logistic",
-            "half_normal": "Half-Normal",
-            "half_cauchy": "Half-Cauchy",
-            "inverse_gamma": "Inverse-Gamma",
-            "log_normal": "Log-Normal",
-            "exponential": "Exponential",
-            "uniform": "Uniform",
-        }
-        numbers = ", ".join(f"{value:g}" for _, value in self.parameters).replace("-", "−")
-        cut = "" if self.upper is None else f", truncated to (0, {self.upper:g})"
-        return f"{words[self.distribution]}({numbers}){cut}"
+        return prior_words.formula(self)
 
     def random_variable(
         self, name: str, numbers: Mapping[str, Any], *, dims: str | None = None
@@ -285,6 +247,7 @@ class Prior:
             "log_normal": (pm.LogNormal, {"mu": "meanlog", "sigma": "sdlog"}),
             "exponential": (pm.Exponential, {"lam": "rate"}),
             "uniform": (pm.Uniform, {"lower": "lower", "upper": "upper"}),
+            "beta": (pm.Beta, {"alpha": "alpha", "beta": "beta"}),
         }
         family, names = families[self.distribution]
         arguments = {theirs: numbers[ours] for theirs, ours in names.items()}

@@ -6,7 +6,7 @@ They hold what the file says, checked against ``models/schema.json``; nothing is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -55,6 +55,59 @@ class Structure:
     source: str
     degrees_of_freedom: float | None = None
     timepoints: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Abstract:
+    """One result printed in an abstract, and how it enters.
+
+    Attributes
+    ----------
+    id
+        Key of the row in ``abstract_outcomes.csv``.
+    timepoint
+        Class of timepoint; assigned by the model file, not by the review.
+    design
+        ``"paired"`` where the same people had both treatments, else ``"parallel"``.
+    error
+        Which printed numbers give its error.
+    """
+
+    id: str
+    timepoint: str
+    design: str
+    error: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Supplement:
+    """Results printed in abstracts that are added to the review's rows.
+
+    Attributes
+    ----------
+    scale_min, scale_max
+        Ends of the scale of the model's effects, to which each result is brought.
+    """
+
+    scale_min: float
+    scale_max: float
+    source: str
+    rows: tuple[Abstract, ...]
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, Any]) -> Supplement:
+        """Return what a table of a model file adds."""
+        rows = tuple(Abstract(id=key, **row) for key, row in table["rows"].items())
+        ends = (float(table["scale_min"]), float(table["scale_max"]))
+        return cls(*ends, source=table["source"], rows=rows)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the table of a model file that adds these results."""
+        rows = {row.id: asdict(row) for row in self.rows}
+        for row in rows.values():
+            del row["id"]
+        return {**{k: v for k, v in asdict(self).items() if k != "rows"}, "rows": rows}
 
 
 @dataclass(frozen=True, slots=True)

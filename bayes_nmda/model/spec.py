@@ -18,7 +18,14 @@ from typing import Any
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
-from bayes_nmda.model.files import check_schema, locate, model_names, priors_needed, resolve
+from bayes_nmda.model.files import (
+    WITHIN_PERSON,
+    check_schema,
+    locate,
+    model_names,
+    priors_needed,
+    resolve,
+)
 from bayes_nmda.model.parameters import check_family, in_words, read_priors
 from bayes_nmda.model.priors import Prior
 from bayes_nmda.model.settings import (
@@ -29,6 +36,7 @@ from bayes_nmda.model.settings import (
     Sampling,
     Select,
     Structure,
+    Supplement,
     Thresholds,
 )
 
@@ -56,6 +64,8 @@ class ModelSpec:
         Name and prior, in the order of `priors_needed`.
     familiar
         An instrument in whose units a standardised difference is also told.
+    supplement
+        Results printed in abstracts that are added to the review's rows; None for none.
     files
         The files it was read from, the most general first, as names and SHA-256.
     """
@@ -77,6 +87,7 @@ class ModelSpec:
     sampling: Sampling
     gates: Gates
     familiar: Familiar | None = None
+    supplement: Supplement | None = None
     extends: str | None = None
     files: tuple[tuple[str, str], ...] = ()
 
@@ -95,6 +106,20 @@ class ModelSpec:
             f"model {self.name}: found the parameter {name!r}; allowed are "
             f"{', '.join(key for key, _ in self.priors)}"
         )
+
+    @property
+    def abstract_results(self) -> tuple[str, ...]:
+        """Keys in ``abstract_outcomes.csv`` of the results that it adds to the review's rows."""
+        return () if self.supplement is None else tuple(row.id for row in self.supplement.rows)
+
+    @property
+    def reference_correlation(self) -> float | None:
+        """Median of the prior on the correlation within people; None where there is none.
+
+        Tables show the errors of paired results at it; the model takes the whole prior.
+        """
+        prior = dict(self.priors).get(WITHIN_PERSON)
+        return None if prior is None else float(prior.quantile(0.5))
 
     def with_prior(self, **priors: PriorLike) -> ModelSpec:
         """Return a variant with other priors, ``spec.with_prior(tau=("half_normal", 10))``.
@@ -140,11 +165,13 @@ class ModelSpec:
             effect["reference_sd"] = self.reference_sd
         if self.familiar is not None:
             effect["familiar"] = dataclasses.asdict(self.familiar)
+        added = {} if self.supplement is None else {"supplement": self.supplement.to_mapping()}
         return {
             "schema_version": 1,
             "title": self.title,
             "question": self.question,
             "select": dataclasses.asdict(self.select),
+            **added,
             "effect": effect,
             "covariance": dataclasses.asdict(self.covariance),
             "structure": structure,
@@ -159,7 +186,8 @@ class ModelSpec:
         """Return every number and choice of the model file, without its words."""
         fields = {key: value for key, value in self.to_mapping().items() if key not in _WORDS}
         del fields["effect"]["scale"]
-        for table in (*fields.values(), *fields["priors"].values()):
+        added = fields.get("supplement", {"rows": {}})["rows"]
+        for table in (*fields.values(), *fields["priors"].values(), *added.values()):
             for key in _WORDS & table.keys() if isinstance(table, dict) else ():
                 del table[key]
         return fields
@@ -251,6 +279,9 @@ def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str],
         sampling=Sampling(**resolved["sampling"]),
         gates=Gates(**resolved["gates"]),
         familiar=Familiar(**effect["familiar"]) if "familiar" in effect else None,
+        supplement=(
+            Supplement.from_mapping(resolved["supplement"]) if "supplement" in resolved else None
+        ),
         extends=resolved.get("extends"),
         files=files,
     )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_nmda.errors import FitError, UsageError
+from bayes_nmda.model.files import WITHIN_PERSON
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.exact_family import Family
 from bayes_nmda.posterior.gaussian import Gaussian
@@ -65,6 +66,11 @@ def obstacle(spec: ModelSpec) -> str | None:
         return (
             f"structure.trial_effects is {spec.structure.trial_effects!r}, so effects are not "
             "normal given the standard deviations"
+        )
+    if WITHIN_PERSON in dict(spec.priors):
+        return (
+            f"priors has {WITHIN_PERSON}: errors of paired results depend on it, so effects are "
+            "not normal given the standard deviations"
         )
     family = spec.prior("overall").distribution
     if family not in {"normal", "student_t"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -34,7 +34,9 @@ def constants(effects: EffectTable) -> xr.Dataset:
     """Return what is known without a model.
 
     By ``contrast``: every column of the effect table, labels under the name ``contrast_…``, and the
-    covariance. By ``cell`` and by ``partition``: trials and participants behind it.
+    covariance; where errors depend on the correlation r within people, ``paired_independent`` less
+    r ``paired_shared`` is the variance of a paired contrast. By ``cell`` and by ``partition``:
+    trials and participants behind it.
     """
     frame = effects.frame
     columns = {
@@ -45,13 +47,17 @@ def constants(effects: EffectTable) -> xr.Dataset:
         for name, values in frame.drop(columns="contrast").items()
     }
     labels = frame["contrast"].to_numpy(dtype=str)
-    evidence = {
+    evidence: dict[str, Any] = {
         "trials": ("cell", list(effects.trials.values())),
         "participants": ("cell", list(effects.participants.values())),
         "partition_trials": ("partition", list(effects.partition_trials.values())),
         "partition_participants": ("partition", list(effects.partition_participants.values())),
         "covariance": (("contrast", "other_contrast"), effects.covariance),
     }
+    within = effects.within_person
+    if within is not None:
+        evidence["paired_independent"] = ("contrast", within.independent)
+        evidence["paired_shared"] = ("contrast", within.shared)
     coords = {
         "contrast": labels,
         "other_contrast": labels,

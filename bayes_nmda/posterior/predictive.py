@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from bayes_nmda.model.likelihoods import error_covariance
+from bayes_nmda.model.files import WITHIN_PERSON
+from bayes_nmda.model.likelihoods import error_covariance, error_scale
 from bayes_nmda.model.structure import Layout
 
 if TYPE_CHECKING:
@@ -63,16 +64,39 @@ def difference_groups(
     layout = Layout.of(effects.frame)
     errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
     yi = effects.frame["yi"].to_numpy(float)
+    scale, before = (drawn_error_scale(draws, effects) for draws in (posterior, prior))
+    likelihood = trial_log_likelihood(posterior, yi, errors, layout, spec, scale=scale)
     return {
-        "posterior_predictive": replicate(posterior, errors, rngs[0]).to_dataset(),
-        "prior_predictive": replicate(prior, errors, rngs[1]).to_dataset(),
-        "log_likelihood": trial_log_likelihood(posterior, yi, errors, layout, spec).to_dataset(),
+        "posterior_predictive": replicate(posterior, errors, rngs[0], scale=scale).to_dataset(),
+        "prior_predictive": replicate(prior, errors, rngs[1], scale=before).to_dataset(),
+        "log_likelihood": likelihood.to_dataset(),
         "observed_data": xr.Dataset({"yi": ("contrast", yi)}, {"contrast": list(layout.contrasts)}),
     }
 
 
+def drawn_error_scale(draws: xr.Dataset, effects: EffectTable) -> xr.DataArray | None:
+    """Return by what each draw's errors exceed those of the table, dims (…, contrast).
+
+    None where no error depends on the correlation within people.
+    """
+    within = effects.within_person
+    if within is None:
+        return None
+    contrasts = list(effects.frame["contrast"])
+    independent, shared = (
+        xr.DataArray(values, dims="contrast", coords={"contrast": contrasts})
+        for values in (within.independent, within.shared)
+    )
+    scale = error_scale(independent, shared, within.reference, draws[WITHIN_PERSON])
+    return xr.DataArray(scale).transpose(..., "contrast")
+
+
 def replicate(
-    draws: xr.Dataset, errors: NDArray[np.float64], rng: np.random.Generator
+    draws: xr.Dataset,
+    errors: NDArray[np.float64],
+    rng: np.random.Generator,
+    *,
+    scale: xr.DataArray | None = None,
 ) -> xr.DataArray:
     """Return replicated observations ``yi``, dims of ``theta``: the same trials, run again.
 
@@ -84,9 +108,13 @@ def replicate(
         Covariance of the errors, shape (contrast, contrast).
     rng
         Source of randomness.
+    scale
+        What `drawn_error_scale` returns.
     """
     theta = draws["theta"].transpose(..., "contrast")
     noise = rng.standard_normal(theta.shape) @ np.linalg.cholesky(errors).T
+    if scale is not None:
+        noise = noise * scale.transpose(*theta.dims).to_numpy()
     return (theta + noise).transpose(*draws["theta"].dims).rename("yi")
 
 
@@ -96,6 +124,8 @@ def trial_log_likelihood(
     errors: NDArray[np.float64],
     layout: Layout,
     spec: ModelSpec,
+    *,
+    scale: xr.DataArray | None = None,
 ) -> xr.DataArray:
     """Return the log-likelihood of each trial, dims (…, trial), its own deviation integrated out.
 
@@ -111,6 +141,8 @@ def trial_log_likelihood(
         Which contrast belongs to which cell, comparison and trial.
     spec
         Correlation of multi-arm trials and the distribution of trial effects.
+    scale
+        What `drawn_error_scale` returns.
     """
     sample = [str(d) for d in draws["effect"].dims if d != "cell"]
     shape = tuple(draws.sizes[d] for d in sample)
@@ -127,17 +159,21 @@ def trial_log_likelihood(
     if spec.structure.pooling == "none":
         trial_correlation = np.eye(len(yi))
     visit_correlation = layout.contrast_groups.correlation(within)
-    scales, log_weights = _precision_points(spec)
+    own = np.ones((1, len(yi)))
+    if scale is not None:
+        own = scale.transpose(*sample, "contrast").to_numpy().reshape(-1, len(yi))
+    precisions, log_weights = _precision_points(spec)
     out = np.empty((mean.shape[0], len(layout.trials)))
     for position in range(len(layout.trials)):
         rows = np.flatnonzero(layout.trial_of_contrast == position)
         block = np.ix_(rows, rows)
         residual = yi[rows] - mean[:, layout.cell_of_contrast[rows]]
         trial = tau[:, rows][:, :, None] * tau[:, rows][:, None, :] * trial_correlation[block]
-        rest = errors[block] + visit[:, None, None] ** 2 * visit_correlation[block]
+        drawn = errors[block] * own[:, rows][:, :, None] * own[:, rows][:, None, :]
+        rest = drawn + visit[:, None, None] ** 2 * visit_correlation[block]
         densities = [
-            log_weight + _normal_logpdf(residual, rest + trial / scale)
-            for scale, log_weight in zip(scales, log_weights, strict=True)
+            log_weight + _normal_logpdf(residual, rest + trial / precision)
+            for precision, log_weight in zip(precisions, log_weights, strict=True)
         ]
         out[:, position] = np.logaddexp.reduce(densities, axis=0)
     coords = {d: draws[d] for d in sample} | {"trial": list(layout.trials)}

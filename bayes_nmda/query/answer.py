@@ -148,9 +148,10 @@ def answer_of(
     direction: str,
 ) -> Answer:
     """Return the answer that a fit gives, with what the fit says about itself."""
-    if draws.warnings:
-        for record in records:
-            record["flags"] = ";".join(filter(None, [record.get("flags"), "gates_failed"]))
+    of_fit = ["with_abstracts"] if draws.supplemented else []
+    of_fit += ["gates_failed"] if draws.warnings else []
+    for record in records if of_fit else ():
+        record["flags"] = ";".join(filter(None, [record.get("flags"), *of_fit]))
     attrs = draws.attrs
     return Answer(
         query=query,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.source import Source, source_of
-from bayes_nmda.terms import AGAINST
+from bayes_nmda.terms import AGAINST, PAIRED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -147,27 +147,44 @@ class Draws:
         return tuple(dict.fromkeys(trial for trial, label in pairs if label == cell.label))
 
     def people(self, cells: Iterable[Cell]) -> tuple[int, int]:
-        """Return the different trials and people behind several cells; a shared arm counts once."""
+        """Return the different trials and people behind several cells; see `arms`."""
         arms = self.arms(cells)
         return len({trial for trial, _ in arms}), sum(arms.values())
 
     def arms(self, cells: Iterable[Cell]) -> dict[tuple[str, str], int]:
-        """Return the people in each arm behind several cells, by trial and arm."""
+        """Return the people in each arm behind several cells, by trial and arm.
+
+        A shared arm counts once, and so do people who had both treatments.
+        """
         chosen = {cell.label for cell in cells}
         arms: dict[tuple[str, str], int] = {}
         names = self.words("contrast_trial")
+        crossed = self.crossed()
         for side, count in (("treatment", "n_t"), ("control", "n_c")):
             columns = zip(
                 names,
                 self.words("contrast_cell"),
                 self.words(f"contrast_{side}_arm"),
                 self.constant(count),
+                crossed,
                 strict=True,
             )
-            for trial, cell, arm, n in columns:
-                if cell in chosen:
+            for trial, cell, arm, n, same in columns:
+                if cell in chosen and not (same and side == "control"):
                     arms[trial, arm] = max(arms.get((trial, arm), 0), int(n))
         return arms
+
+    def crossed(self) -> list[bool]:
+        """Return for each contrast whether the same people had both treatments."""
+        if not self.source.has("constant_data", "contrast_flags"):
+            return [False] * len(self.words("contrast_trial"))
+        return [PAIRED in flags.split(";") for flags in self.words("contrast_flags")]
+
+    @property
+    def supplemented(self) -> bool:
+        """Whether cells borrow from results that were printed in abstracts only."""
+        structure = self.spec.get("structure", {})
+        return "supplement" in self.spec and structure.get("pooling") != "none"
 
     def _require(self, group: str, name: str) -> None:
         if not self.source.has(group, name):

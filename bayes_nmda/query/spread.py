@@ -166,6 +166,7 @@ def shrinkage(
     theta, effect_of = draws.posterior("theta"), distributions(draws, "effect")
     yi, sei = draws.constant("yi"), draws.constant("sei")
     sizes = draws.constant("n_t"), draws.constant("n_c")
+    crossed = draws.crossed()
     labels, of_cell = draws.words("contrast"), draws.words("contrast_cell")
     trial_names = draws.words("contrast_trial")
     remarks_on = draws.words("contrast_flags")
@@ -190,9 +191,9 @@ def shrinkage(
             "upper": float(high),
             "mcse": mcse_mean(own),
             "cell_effect": effect_of(cell).mean().value,
-            "shrinkage": _share(draws, cell, float(sei[i])),
+            "shrinkage": _share(draws, cell, _error_variance(draws, i, float(sei[i]))),
             "trials": 1,
-            "participants": int(sizes[0][i] + sizes[1][i]),
+            "participants": int(sizes[0][i] + (0 if crossed[i] else sizes[1][i])),
             "engine": draws.engine,
             "flags": remarks_on[i],
         }
@@ -208,14 +209,25 @@ def shrinkage(
     )
 
 
-def _share(draws: Draws, cell: Cell, sei: float) -> float:
+def _error_variance(draws: Draws, contrast: int, sei: float) -> Floats | float:
+    """Return the variance of a contrast's error, by draw where it depends on a correlation."""
+    if not draws.has("within_person_correlation"):
+        return sei**2
+    shared = float(draws.constant("paired_shared")[contrast])
+    if shared == 0:
+        return sei**2
+    independent = float(draws.constant("paired_independent")[contrast])
+    return independent - shared * draws.posterior("within_person_correlation")
+
+
+def _share(draws: Draws, cell: Cell, variance: Floats | float) -> float:
     """Return the share of a contrast's estimate that comes from its cell."""
-    if not np.isfinite(sei):
+    if not np.isfinite(variance).all():
         return 1.0  # a trial that gives no ratio is moved all the way
     between = draws.of_cell("tau", cell) ** 2
     if draws.has("sd_trial_timepoint"):
         between = between + draws.posterior("sd_trial_timepoint") ** 2
-    return float((sei**2 / (sei**2 + between)).mean())
+    return float((variance / (variance + between)).mean())
 
 
 def _shrinkage_sentence(draws: Draws, cell: Cell, row: dict[str, Any]) -> str:

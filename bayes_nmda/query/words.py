@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.query.draws import Cell, Draws
-from bayes_nmda.terms import OUTCOMES
+from bayes_nmda.terms import ABSTRACT, OUTCOMES
 
 if TYPE_CHECKING:
     from bayes_nmda.query.scales import Scale
@@ -102,15 +102,23 @@ def evidence(trials: int, participants: int) -> str:
 
 
 def remarks(draws: Draws, cell: Cell) -> str:
-    """Return what else belongs to a sentence about a cell: an inferred route, a failed gate."""
+    """Return what else belongs to a sentence about a cell, such as an inferred route."""
     words = ""
     if "route_inferred" in cell.flags:
         words += "; the route of at least one trial is inferred, not confirmed"
+    if ABSTRACT in cell.flags:
+        words += "; a result printed in an abstract, not among the review's rows, is counted"
+        return words + _gates(draws)
     return words + reliability(draws)
 
 
 def reliability(draws: Draws) -> str:
-    """Return the words that a sentence of a fit with a failed gate ends with."""
+    """Return how a sentence ends: what the model adds to the review's rows, and a failed gate."""
+    borrows = "; the model borrows from results printed in abstracts" if draws.supplemented else ""
+    return borrows + _gates(draws)
+
+
+def _gates(draws: Draws) -> str:
     return ". NOT RELIABLE: a diagnostic gate of this fit failed" if draws.warnings else ""
 
 

@@ -30,6 +30,13 @@ FLAGS: Final[dict[str, str]] = {
     "reversed": "scale reversed",
     "double_zero": "no event in either arm",
     "zero_cell": "an arm without events",
+    "abstract": "result printed in an abstract, not in the review",
+    "with_abstracts": "the model borrows from results printed in abstracts",
+    "paired_crossover": "the same people had both treatments",
+    "timepoint_assigned": "timepoint assigned by this project",
+    "sd_from_interval": "SD computed from an interval",
+    "se_from_interval": "error computed from an interval",
+    "se_from_p": "error computed from a P value",
 }
 JUDGEMENTS: Final[dict[str, str]] = {
     "low": "low risk",

@@ -22,6 +22,7 @@ class Tables:
     trials: pd.DataFrame
     arms: pd.DataFrame
     outcomes: pd.DataFrame
+    abstract_outcomes: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Settings:
     covariance: Repeats = field(default_factory=Repeats)
     unit: str = "points"
     benefit: str = "negative"
+    supplement: None = None
+    reference_correlation: None = None
 
 
 def trial_row(trial: str, label: str) -> dict[str, object]:

@@ -22,6 +22,7 @@ EXAMPLES = {
     "log_normal": (Prior.of("log_normal", -2, 1.5), stats.lognorm(1.5, 0, np.exp(-2))),
     "exponential": (Prior.of("exponential", 0.25), stats.expon(0, 4)),
     "uniform": (Prior.of("uniform", 1, 4), stats.uniform(1, 3)),
+    "beta": (Prior.of("beta", 6, 4), stats.beta(6, 4)),
 }
 POINTS = np.array([0.001, 0.025, 0.3, 0.5, 0.8, 0.975, 0.999])
 
@@ -130,6 +131,7 @@ def test_draws_of_the_truncated_prior_follow_its_quantiles_and_its_density() -> 
         ),
         (("half_normal", 5), "points", "median 3.4, 95 % below 9.8 points"),
         (("uniform", 0, 10), "points", "median 5.0, 95 % below 9.5 points"),
+        (("beta", 6, 4), "(correlation)", "95 % between 0.30 and 0.86 (correlation)"),
     ],
 )
 def test_a_prior_is_described_in_the_unit_of_the_outcome(

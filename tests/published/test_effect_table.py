@@ -19,6 +19,7 @@ def settings(
         covariance=SimpleNamespace(timepoint_correlation=0.6),
         unit="points",
         benefit=benefit,
+        supplement=None,
     )
 
 

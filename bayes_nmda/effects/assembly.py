@@ -1,0 +1,176 @@
+"""From validated tables and a model file to the table of effects.
+
+Read are the settings of a model that matter here. Every effect is treatment minus control, turned
+so that its sign means the same in all rows: negative favours the drug where the outcome's benefit
+is negative. Results printed in abstracts join the review's rows only where a model file names them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import block_diag
+
+from bayes_nmda.effects.contrasts import TrialTables, arm_records, in_order, pairs
+from bayes_nmda.effects.covariance import check_positive_definite
+from bayes_nmda.effects.inputs import Floats
+from bayes_nmda.effects.measures import (
+    KINDS,
+    Effects,
+    check_one_scale,
+    contrast_covariance,
+    contrast_effects,
+    known_measure,
+    orientation,
+)
+from bayes_nmda.effects.settings import EffectSettings
+from bayes_nmda.effects.supplement import Supplement, supplement_rows
+from bayes_nmda.effects.table import EffectTable, locked
+from bayes_nmda.effects.within_person import WithinPerson
+from bayes_nmda.errors import SpecError
+
+_LABELS: Final = [
+    "contrast",
+    "trial",
+    "trial_id",
+    "comparison",
+    "drug",
+    "route",
+    "comparator",
+    "outcome",
+    "timepoint",
+    "instrument",
+    "partition",
+    "cell",
+]
+_NUMBERS: Final = {
+    "continuous": ["n_t", "n_c", "mean_t", "sd_t", "mean_c", "sd_c"],
+    "binary": ["n_t", "n_c", "events_t", "events_c"],
+}
+_REMARKS: Final = ["treatment_arm", "control_arm", "stratum", "rob", "flags", "route_basis"]
+
+
+def _joined_flags(rows: pd.DataFrame, effects: Effects, sign: Floats) -> list[str]:
+    extra = {
+        "double_zero": effects.double_zero,
+        "route_inferred": (rows["route_basis_t"] == "inferred").to_numpy(),
+        "merged_arm": ((rows["merged_from_t"] != "") | (rows["merged_from_c"] != "")).to_numpy(),
+        "reversed": sign < 0,
+        "zero_cell": effects.zero_cell,
+    }
+    joined = []
+    for i, (first, second) in enumerate(zip(rows["flags_t"], rows["flags_c"], strict=True)):
+        flags = {*first.split(";"), *second.split(";")} - {""}
+        flags |= {name for name, holds in extra.items() if holds[i]}
+        joined.append(";".join(sorted(flags)))
+    return joined
+
+
+def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
+    """Return the effects of all contrasts that a model is about, with their covariance.
+
+    Parameters
+    ----------
+    trials
+        Validated tables, from `load_trials`.
+    spec
+        A model file; read are `select.outcome`, `select.comparator`, `measure`, `benefit`,
+        `unit`, `covariance.timepoint_correlation`, `supplement` and `reference_correlation`.
+
+    Returns
+    -------
+    EffectTable
+        `frame` has a row a contrast: labels, `yi` and `sei` on the scale of the measure
+        (treatment minus control, turned so that the sign of a benefit is the same in all rows),
+        the numbers of both arms as reported, risk of bias of the randomisation, flags. For
+        counts, `yi` uses 0.5 in tables with an empty cell (flag `zero_cell`) and is missing
+        where a ratio is not estimable (flag `double_zero`). Where the model file adds results of
+        abstracts, these rows have the flag `abstract`, and `abstract_id` and `locator` say where
+        they come from.
+
+    Raises
+    ------
+    QueryError
+        If no trial reports the outcome against the comparator.
+    DataError
+        If a record or an added result cannot be used, people would count twice, or the covariance
+        is singular.
+    SpecError
+        If the model's sign of benefit contradicts a binary outcome, or its mean differences
+        would mix instruments.
+    """
+    measure = known_measure(spec.measure)
+    kind = KINDS[measure]
+    records = arm_records(trials, outcome=spec.select.outcome, kind=kind)
+    rows = pairs(records, comparator=spec.select.comparator)
+    check_one_scale(rows, measure)
+    effects = contrast_effects(rows, measure)
+    sign = orientation(rows, measure, spec.benefit)
+    matrix = contrast_covariance(
+        rows,
+        effects,
+        sign,
+        measure,
+        timepoint_correlation=spec.covariance.timepoint_correlation,
+    )
+    known = np.isfinite(effects.vi)
+    check_positive_definite(matrix[np.ix_(known, known)], list(rows["contrast"][known]))
+    frame = _in_words(rows, kind).assign(
+        yi=sign * effects.yi,
+        sei=np.sqrt(effects.vi),
+        flags=_joined_flags(rows, effects, sign),
+    )
+    columns = [*_LABELS, "yi", "sei", *_NUMBERS[kind], *_REMARKS]
+    table = EffectTable(frame[columns], locked(matrix), measure, spec.unit)
+    if spec.supplement is None:
+        return table
+    added = supplement_rows(trials, spec, taken=set(table.frame["trial_id"]))
+    return _joined(table, added, spec)
+
+
+def _in_words(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return contrasts with the columns of an effect table, but for the effects."""
+    renamed = rows.assign(
+        trial_id=rows["trial"],
+        trial=rows["label"],
+        drug=rows["drug_t"],
+        route=rows["route_t"],
+        comparator=rows["comparator_c"],
+        treatment_arm=rows["arm_t"],
+        control_arm=rows["arm_c"],
+        rob=rows["rob_randomisation"],
+        route_basis=rows["route_basis_t"],
+    )
+    counts = [name for name in _NUMBERS[kind] if not name.startswith(("mean", "sd"))]
+    return renamed.astype(dict.fromkeys(counts, "int64")).astype(
+        {name: "float64" for name in _NUMBERS[kind] if name not in counts}
+    )
+
+
+def _joined(table: EffectTable, added: Supplement, spec: EffectSettings) -> EffectTable:
+    """Return the review's contrasts and those of abstracts, whose errors are their own."""
+    reference = spec.reference_correlation
+    if added.correlated.any() and reference is None:
+        raise SpecError(
+            "priors: missing within_person_correlation; a paired result without the error of the "
+            "difference needs it"
+        )
+    reference = 0.0 if reference is None else reference
+    before = np.full(len(table.frame), np.nan)
+    se_t, se_c = (np.append(before, values) for values in (added.se_t, added.se_c))
+    correlated = np.append(before == 0, added.correlated)
+    within = WithinPerson.of(se_t, se_c, correlated, reference=reference)
+    vi = np.where(added.correlated, within.variance(reference)[len(before) :], added.se**2)
+    own = _in_words(added.frame, KINDS[table.measure]).assign(yi=added.yi, sei=np.sqrt(vi))
+    of_review = table.frame.assign(abstract_id="", locator="")
+    frame = pd.concat([of_review, own[of_review.columns]], ignore_index=True)
+    order = in_order(frame, "drug", "route", "trial")
+    return EffectTable(
+        frame=frame.iloc[order].reset_index(drop=True),
+        covariance=locked(block_diag(table.covariance, np.diag(vi))[np.ix_(order, order)]),
+        measure=table.measure,
+        unit=table.unit,
+        within_person=within.subset(np.asarray(order)) if correlated.any() else None,
+    )

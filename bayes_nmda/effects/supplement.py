@@ -1,0 +1,264 @@
+"""Results printed in abstracts, as contrasts beside those of the review.
+
+In come rows of ``abstract_outcomes.csv`` that a model file names, each with the timepoint and the
+kind of error that the file states; out come differences on the scale of the model. Nothing is
+guessed: a row that lacks a number, is on another scale, or is about people whom the model already
+counts is refused by name, all at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayes_nmda.effects.contrasts import TrialTables, labelled
+from bayes_nmda.effects.inputs import Floats
+from bayes_nmda.effects.printed import OF_ARMS, OF_DIFFERENCES, numbers_on_scale
+from bayes_nmda.effects.settings import EffectSettings, SupplementaryRow
+from bayes_nmda.errors import DataError, SpecError
+from bayes_nmda.terms import ABSTRACT, DRUGS, PAIRED
+
+#: Flag of a timepoint that a model file assigns, and of where an error comes from.
+ASSIGNED: Final = "timepoint_assigned"
+_FLAG_OF: Final = {
+    "arm_intervals": "sd_from_interval",
+    "arm_ses": "sd_from_se",
+    "interval": "se_from_interval",
+    "p_value": "se_from_p",
+}
+Record = Mapping[str, Any]
+Rows = Mapping[tuple[str, ...], Record]
+_POINTS: Final = ("final", "change", "change_ancova")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Supplement:
+    """Contrasts of abstracts, in the order of the model file.
+
+    Attributes
+    ----------
+    frame
+        The columns of an effect table without ``yi`` and ``sei``, and ``abstract_id`` and
+        ``locator``, where the result was printed.
+    yi
+        Treatment minus control on the scale of the model.
+    se
+        Standard error of the difference; not a number where it depends on an unknown correlation
+        within people.
+    se_t, se_c
+        Standard errors of both means where it does, else not a number.
+    """
+
+    frame: pd.DataFrame
+    yi: Floats
+    se: Floats
+    se_t: Floats
+    se_c: Floats
+
+    @property
+    def correlated(self) -> NDArray[np.bool_]:
+        """True where the error depends on the correlation within people."""
+        return np.isnan(self.se)
+
+
+def supplement_rows(
+    trials: TrialTables, spec: EffectSettings, *, taken: Collection[str]
+) -> Supplement:
+    """Return the results of abstracts that a model file adds, as contrasts.
+
+    Parameters
+    ----------
+    trials
+        Validated tables.
+    spec
+        A model file with a table ``[supplement]``; its effects are mean differences.
+    taken
+        Keys of the trials that the model has already: their people must not count twice.
+
+    Returns
+    -------
+    Supplement
+        One contrast a row; each trial once.
+
+    Raises
+    ------
+    SpecError
+        If the model's effects are no mean differences, or it names no results.
+    DataError
+        If a row does not exist or cannot be used; all reasons are listed.
+    """
+    if spec.supplement is None or spec.measure != "MD":
+        raise SpecError(
+            f"supplement: found measure {spec.measure!r}; results of abstracts are added to mean "
+            "differences, 'MD', of a model file with a table [supplement]"
+        )
+    found = _by(trials.abstract_outcomes, "id")
+    arms, labels = _by(trials.arms, "trial", "arm"), _by(trials.trials, "trial")
+    wanted = spec.supplement.rows
+    _refuse(f"{row.id}: there is no such row" for row in wanted if (row.id,) not in found)
+    results = [found[row.id,] for row in wanted]
+    _refuse(
+        f"{row.id} ({result['trial']}): {reason}"
+        for row, result in zip(wanted, results, strict=True)
+        for reason in _obstacles(row, result, spec, arms, labels, taken)
+    )
+    people = Counter(str(result["trial"]) for result in results)
+    _refuse(
+        f"{name}: two of its results are named; people count once, and what their errors share "
+        "is not known"
+        for name, times in people.items()
+        if times > 1
+    )
+    numbers = [
+        numbers_on_scale(row, result, spec.supplement)
+        for row, result in zip(wanted, results, strict=True)
+    ]
+    sign = 1 if spec.benefit == "negative" else -1
+    turned = [sign * _direction(result) for result in results]
+    records = [
+        _record(row, result, number, turn, arms, labels)
+        for row, result, number, turn in zip(wanted, results, numbers, turned, strict=True)
+    ]
+    columns = {name: [number[name] for number in numbers] for name in ("yi", "se", "se_t", "se_c")}
+    values = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
+    values["yi"] = values["yi"] * np.asarray(turned, dtype=np.float64)
+    return Supplement(labelled(pd.DataFrame(records)), **values)
+
+
+def _by(table: pd.DataFrame, *names: str) -> dict[tuple[str, ...], Record]:
+    """Return the rows of a table by their key."""
+    return {
+        tuple(str(row[name]) for name in names): {str(k): value for k, value in row.items()}
+        for row in table.to_dict("records")
+    }
+
+
+def _refuse(reasons: Iterable[str]) -> None:
+    lines = list(reasons)
+    if lines:
+        raise DataError(
+            "abstract_outcomes.csv: results that the model file adds cannot be used:\n  "
+            + "\n  ".join(lines)
+        )
+
+
+def _obstacles(
+    row: SupplementaryRow,
+    result: Record,
+    spec: EffectSettings,
+    arms: Rows,
+    trials: Rows,
+    taken: Collection[str],
+) -> Iterable[str]:
+    """Yield every reason for which a result is no contrast of the model."""
+    trial, outcome, against = str(result["trial"]), spec.select.outcome, spec.select.comparator
+    if result["outcome"] != outcome:
+        yield f"found the outcome {result['outcome']!r}; the model is about {outcome!r}"
+    if trial in taken:
+        yield "the trial is among the model's rows already, and its people would count twice"
+    keys = [(trial, str(result[name])) for name in ("treatment_arm", "control_arm")]
+    if (trial,) not in trials or any(key not in arms for key in keys):
+        yield "its trial or arms are not in trials.csv and arms.csv, or were left out by select()"
+        return
+    treated, control = (arms[key] for key in keys)
+    if treated["role"] != "treatment" or treated["drug"] not in DRUGS or not treated["route"]:
+        yield f"arm {keys[0][1]} has no drug of the glossary, or no route"
+    comparator = str(control["comparator"])
+    if control["role"] != "control" or (
+        comparator in {"placebo", ""} if against == "active" else comparator != against
+    ):
+        yield f"arm {keys[1][1]} counts as {comparator!r}; the model compares with {against!r}"
+    design = {"paired": "paired", "na": "parallel"}.get(str(result["crossover_analysis"]), "")
+    if design != row.design:
+        yield (
+            f"found crossover_analysis {result['crossover_analysis']!r}; design = {row.design!r} "
+            f"needs {'paired' if row.design == 'paired' else 'na'!r}"
+        )
+    yield from _lacks(row, result)
+
+
+def _lacks(row: SupplementaryRow, result: Record) -> Iterable[str]:
+    """Yield what a result lacks to be a difference on a scale, with an error."""
+    of_arms = result["kind"] == "arm_continuous"
+    allowed = {**OF_DIFFERENCES, **(OF_ARMS if of_arms else {})}
+    needed = ["scale_min", "scale_max", "n_t", "n_c"]
+    needed += ["higher_is_worse", "mean_t", "mean_c"] if of_arms else ["estimate"]
+    if not of_arms and (result["kind"] != "contrast" or result["measure"] != "MD"):
+        yield f"found {result['kind']!r}, measure {result['measure']!r}; allowed are means or an MD"
+    if result["value_type"] not in _POINTS:
+        found = result["value_type"]
+        yield f"found value_type {found!r}; on the scale are {', '.join(_POINTS)}"
+    if row.error not in allowed:
+        names = ", ".join(allowed)
+        yield f"error = {row.error!r} needs the means of both arms; allowed are {names}"
+    absent = [name for name in [*needed, *allowed.get(row.error, ())] if not _given(result[name])]
+    if absent:
+        yield f"lacks {', '.join(absent)}"
+    elif row.design == "paired" and result["n_t"] != result["n_c"]:
+        yield f"found n_t {result['n_t']} and n_c {result['n_c']}; pairs have the same people"
+    if row.error == "p_value" and _given(result["p_value"]) and _number(result["p_value"]) is None:
+        yield f"found the p value {result['p_value']!r}; allowed is a number, not a bound"
+
+
+def _direction(result: Record) -> int:
+    """Return 1 where a higher value of the difference is worse; a printed contrast is turned so."""
+    return 1 if result["kind"] == "contrast" or bool(result["higher_is_worse"]) else -1
+
+
+def _given(value: object) -> bool:
+    return value is not pd.NA and value == value and value not in {None, ""}
+
+
+def _number(text: object) -> float | None:
+    try:
+        return float(str(text))
+    except ValueError:
+        return None
+
+
+def _record(
+    row: SupplementaryRow,
+    result: Record,
+    numbers: dict[str, float],
+    turn: int,
+    arms: Rows,
+    trials: Rows,
+) -> dict[str, object]:
+    """Return what an effect table says of the contrast beside its effect."""
+    trial = str(result["trial"])
+    treated = arms[trial, str(result["treatment_arm"])]
+    control = arms[trial, str(result["control_arm"])]
+    holds = {
+        ABSTRACT: True,
+        ASSIGNED: True,
+        PAIRED: row.design == "paired",
+        _FLAG_OF.get(row.error, ""): row.error in _FLAG_OF,
+        "change_score": result["value_type"] != "final",
+        "route_inferred": treated["route_basis"] == "inferred",
+        "reversed": turn < 0,
+    }
+    return {
+        "label": trials[trial,]["label"],
+        "trial": trial,
+        "drug_t": treated["drug"],
+        "route_t": treated["route"],
+        "comparator_c": control["comparator"],
+        "outcome": result["outcome"],
+        "timepoint": row.timepoint,
+        "instrument": result["instrument"],
+        "stratum": "",
+        "arm_t": result["treatment_arm"],
+        "arm_c": result["control_arm"],
+        **{name: numbers[name] for name in ("n_t", "n_c", "mean_t", "sd_t", "mean_c", "sd_c")},
+        "rob_randomisation": trials[trial,]["rob_randomisation"],
+        "route_basis_t": treated["route_basis"],
+        "flags": ";".join(sorted(name for name, hold in holds.items() if hold)),
+        "abstract_id": row.id,
+        "locator": f"{result['source_locator']}, {result['source_url']}",
+    }
