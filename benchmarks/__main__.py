@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("meta_analysis", "meta_analyses", "exact_engine", "other_programs")
+SCRIPTS = ("meta_analysis", "meta_analyses", "exact_engine", "other_programs", "r_programs")
 
 
 def main() -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,7 +52,8 @@ class Family:
         u = np.clip(ndtr(z), 1e-300, 1 - 1e-15)
         scales = np.zeros((len(z), len(SCALES)))
         for column, (name, prior) in enumerate(zip(self.names, self.priors, strict=True)):
-            scales[:, SCALES.index(name)] = prior.quantile(u[:, column])
+            quantiles, kept = _quantiles(prior)
+            scales[:, SCALES.index(name)] = quantiles(kept * u[:, column])
         numbers = dict(self.overall.parameters)
         scales[:, -1] = numbers["scale"]
         if self.overall.distribution == "student_t":
@@ -60,3 +62,12 @@ class Family:
             half = numbers["df"] / 2
             scales[:, -1] /= np.sqrt(gammaincinv(half, u[:, -1]) / half)
         return scales
+
+
+@lru_cache(maxsize=64)
+def _quantiles(prior: Prior) -> tuple[Any, float]:
+    """Return the quantile function of a prior before its cut, and the mass that the cut leaves.
+
+    SciPy takes longer to make a distribution than to evaluate it at a few hundred points.
+    """
+    return prior.untruncated().ppf, 1 - prior.mass_cut

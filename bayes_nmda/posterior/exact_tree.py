@@ -91,8 +91,9 @@ def fit_exact(
     rngs = np.random.default_rng(seed).spawn(6)
     posterior, statistics = _posterior(exact, spec, chains, draws, rngs[0])
     prior = _prior(exact, spec, effects, seed)
-    posterior["new_trial"] = new_trial(posterior, spec, rngs[1])
-    prior["new_trial"] = new_trial(prior, spec, rngs[2])
+    # Variables, not arrays with coordinates: nothing has to be aligned.
+    posterior["new_trial"] = new_trial(posterior, spec, rngs[1]).variable
+    prior["new_trial"] = new_trial(prior, spec, rngs[2]).variable
     tree = xr.DataTree.from_dict(
         {
             "posterior": with_labels(posterior),
@@ -122,11 +123,17 @@ def fit_exact(
     return tree
 
 
-def _resampled(mixture: Mixture, size: int, rng: np.random.Generator) -> Any:
-    """Return the point behind each draw: evenly by weight, then shuffled."""
+def _drawn(mixture: Mixture, size: int, rng: np.random.Generator) -> tuple[Any, dict[str, Floats]]:
+    """Return the point behind each draw, points evenly by weight, and a joint draw at each.
+
+    They are drawn in the order of points, so that a point that comes twice is factorised once, and
+    then shuffled.
+    """
     edges = np.cumsum(mixture.weight)
-    places = (np.arange(size) + 0.5) / size * edges[-1]
-    return rng.permutation(np.searchsorted(edges, places))
+    points = np.searchsorted(edges, (np.arange(size) + 0.5) / size * edges[-1])
+    values = mixture.gaussian.draws(mixture.scales[points], rng)
+    order = rng.permutation(size)
+    return points[order], {name: part[order] for name, part in values.items()}
 
 
 def _dataset(
@@ -158,11 +165,8 @@ def _posterior(
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Return joint posterior draws, and the point and log weight behind each."""
     size = chains * draws
-    chosen = [_resampled(mixture, size, rng) for mixture in exact.mixtures]
-    drawn = [
-        mixture.gaussian.draws(mixture.scales[points], rng)
-        for mixture, points in zip(exact.mixtures, chosen, strict=True)
-    ]
+    pairs = [_drawn(mixture, size, rng) for mixture in exact.mixtures]
+    chosen, drawn = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     columns = [
         mixture.scales[points] for mixture, points in zip(exact.mixtures, chosen, strict=True)
     ]

@@ -242,7 +242,10 @@ def condition(
     starts: Integers,
     residual: Floats,
 ) -> tuple[Floats, Floats]:
-    """Return by how much residuals (point, contrast) move the levels and the deviations."""
+    """Return by how much residuals (point, contrast) move the levels and the deviations.
+
+    Points with the same scales should stand together: nothing is then factorised twice.
+    """
     n = cell.size
     size = partition.size
     groups = partition.max() + 1
@@ -255,9 +258,10 @@ def condition(
     for point in range(scales.shape[0]):
         scale = scales[point]
         r = residual[point]
-        precisions(scale, errors, trial, visit, cell, starts, s, inverse, precision, m)
-        prior_covariance(scale, partition, drug, k)
-        system(m, k, c, a, d)
+        if point == 0 or (scale != scales[point - 1]).any():
+            precisions(scale, errors, trial, visit, cell, starts, s, inverse, precision, m)
+            prior_covariance(scale, partition, drug, k)
+            system(m, k, c, a, d)
         update(r, precision, cell, starts, m, k, a, d, g, change, v)
         level_changes(scale, partition, drug, v, change, levels[point])
         tau2 = scale[0] * scale[0]

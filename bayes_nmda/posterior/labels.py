@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 def with_labels(draws: xr.Dataset) -> xr.Dataset:
     """Return draws whose cells and partitions also carry drug, route and timepoint."""
-    labelled = draws.drop_attrs()
+    if draws.attrs or any(variable.attrs for variable in draws.variables.values()):
+        draws = draws.drop_attrs()
+    labels: dict[str, tuple[str, list[str]]] = {}
     for dim, parts in (("cell", ("drug", "route", "timepoint")), ("partition", ("drug", "route"))):
         if dim not in draws.dims:
             continue
         named = [str(label).partition(AGAINST) for label in draws[dim].to_numpy()]
         split = [drug_route.split(SEPARATOR) for drug_route, _, _ in named]
-        against = [comparator or "placebo" for _, _, comparator in named]
         name = "comparator" if dim == "cell" else f"{dim}_comparator"
-        labelled = labelled.assign_coords({name: (dim, against)})
+        labels[name] = (dim, [comparator or "placebo" for _, _, comparator in named])
         for position, part in enumerate(parts):
             values = [words[position] if position < len(words) else "" for words in split]
-            name = part if dim == "cell" else f"partition_{part}"
-            labelled = labelled.assign_coords({name: (dim, values)})
-    return labelled
+            labels[part if dim == "cell" else f"partition_{part}"] = (dim, values)
+    return draws.assign_coords(labels)
 
 
 def constants(effects: EffectTable) -> xr.Dataset:

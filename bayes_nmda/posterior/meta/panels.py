@@ -135,8 +135,9 @@ def place_nodes(
     elif upper == math.inf:
         for j in range(ORDER):
             place = start + half * (1.0 + NODES[j])
-            difference = tau_0 * exponential_less_one(place)
-            work[AT_TAU + j], work[AT_DIFFERENCE + j] = tau_0 + difference, difference
+            # Each to its own last digits: tau is not the reference plus the difference.
+            work[AT_TAU + j] = tau_0 * exponential(place)
+            work[AT_DIFFERENCE + j] = tau_0 * exponential_less_one(place)
             work[AT_LOG_RATIO + j] = place
             work[AT_JACOBIAN + j] = place
     else:
