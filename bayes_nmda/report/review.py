@@ -1,0 +1,63 @@
+"""The review's own method on the rows of each cell, to stand beside ours.
+
+DerSimonian-Laird with a Wald interval; risk ratios with 0.5 added where an arm is empty, trials
+without any event left out. Where the review prints a pooled number, or a cell has one trial whose
+row it prints on the same measure, that number is this one; otherwise it is computed here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_nmda.data import TrialData
+    from bayes_nmda.report.fits import Fit
+
+#: The measure of the review's rows that each of ours stands beside.
+_MEASURES: Final = {"MD": "MD", "SMD": "SMD", "log_or": "log_rr"}
+_PRINTED: Final = {"MD": "MD", "SMD": "SMD", "log_rr": "RR"}
+_KEYS: Final = ["drug", "route", "outcome", "timepoint", "comparator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The review's method on the rows of one cell; ``printed`` if the review shows this number."""
+
+    estimate: float
+    low: float
+    high: float
+    printed: bool
+
+
+def reviewed(fit: Fit, trials: TrialData) -> dict[str, Review]:
+    """Return the review's estimate for each cell of a model that has one, by label of the cell."""
+    from bayes_nmda.effects import effect_table
+    from bayes_nmda.effects.pooling import pool
+
+    measure = _MEASURES[fit.spec.measure]
+    effects = fit.effects
+    if measure != fit.spec.measure:
+        effects = effect_table(trials, dataclasses.replace(fit.spec, measure=measure))
+    published = trials.published[trials.published["measure"] == _PRINTED[measure]]
+    show = math.exp if measure == "log_rr" else float
+    found = {}
+    for label, rows in effects.frame.groupby("cell", sort=False):
+        known = rows.dropna(subset=["yi", "sei"])
+        if len(known):
+            pooled = pool(known["yi"], known["sei"] ** 2)
+            ends = (pooled.estimate, pooled.ci_low, pooled.ci_high)
+            printed = _printed(published, rows)
+            found[str(label)] = Review(*(show(value) for value in ends), printed)
+    return found
+
+
+def _printed(published: pd.DataFrame, rows: pd.DataFrame) -> bool:
+    """Return whether the review prints the estimate of these rows."""
+    kind = "row_effect" if len(rows) == 1 else "pooled"
+    named = published[published["kind"] == kind]
+    return bool((named[_KEYS] == rows.iloc[0][_KEYS].to_numpy()).all(axis=1).any())
