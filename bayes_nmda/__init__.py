@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         effect,
         evidence_map,
         heterogeneity,
+        net_benefit,
         new_trial,
         prob_benefit,
         prob_harm,
         rank,
         shrinkage,
+        tradeoff,
     )
 
 __all__ = [
@@ -50,12 +52,14 @@ __all__ = [
     "meta_analyses",
     "meta_analysis",
     "model_names",
+    "net_benefit",
     "new_trial",
     "posterior",
     "prob_benefit",
     "prob_harm",
     "rank",
     "shrinkage",
+    "tradeoff",
 ]
 
 __version__ = "0.1.0"

@@ -8,6 +8,8 @@ from bayes_nmda.query.comparisons import compare, rank
 from bayes_nmda.query.coverage import evidence_map
 from bayes_nmda.query.draws import Draws, draws_of
 from bayes_nmda.query.effects import effect, new_trial, prob_benefit, prob_harm
+from bayes_nmda.query.joint import tradeoff
+from bayes_nmda.query.net import net_benefit
 from bayes_nmda.query.spread import heterogeneity, shrinkage
 
 __all__ = [
@@ -18,9 +20,11 @@ __all__ = [
     "effect",
     "evidence_map",
     "heterogeneity",
+    "net_benefit",
     "new_trial",
     "prob_benefit",
     "prob_harm",
     "rank",
     "shrinkage",
+    "tradeoff",
 ]

@@ -162,9 +162,14 @@ def answer_of(
             name: str(attrs.get(name, ""))
             for name in ("model", "title", "outcome", "comparator", "measure", "engine")
         },
-        provenance={name: _plain(attrs[name]) for name in _PROVENANCE if name in attrs},
+        provenance=provenance_of(draws),
         warnings=draws.warnings,
     )
+
+
+def provenance_of(draws: Draws) -> dict[str, Any]:
+    """Return the digests of model, rows and files of a fit, its seed and versions."""
+    return {name: _plain(draws.attrs[name]) for name in _PROVENANCE if name in draws.attrs}
 
 
 def _json(value: object) -> object:

@@ -54,6 +54,7 @@ class Draws:
     spec: Mapping[str, Any] = field(default_factory=dict)
     #: Arrays that were read before; reading one again gives the same.
     _read: dict[tuple[str, str], Floats] = field(default_factory=dict, repr=False)
+    _labels: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     @property
     def model(self) -> str:
@@ -134,8 +135,10 @@ class Draws:
         QueryError
             If the fit does not hold them.
         """
-        self._require("constant_data", name)
-        return self.source.labels("constant_data", name)
+        if name not in self._labels:
+            self._require("constant_data", name)
+            self._labels[name] = self.source.labels("constant_data", name)
+        return list(self._labels[name])
 
     def trial_names(self, cell: Cell) -> tuple[str, ...]:
         """Return the labels of the trials behind a cell."""
@@ -144,8 +147,12 @@ class Draws:
 
     def people(self, cells: Iterable[Cell]) -> tuple[int, int]:
         """Return the different trials and people behind several cells; a shared arm counts once."""
+        arms = self.arms(cells)
+        return len({trial for trial, _ in arms}), sum(arms.values())
+
+    def arms(self, cells: Iterable[Cell]) -> dict[tuple[str, str], int]:
+        """Return the people in each arm behind several cells, by trial and arm."""
         chosen = {cell.label for cell in cells}
-        trials: set[str] = set()
         arms: dict[tuple[str, str], int] = {}
         names = self.words("contrast_trial")
         for side, count in (("treatment", "n_t"), ("control", "n_c")):
@@ -158,9 +165,8 @@ class Draws:
             )
             for trial, cell, arm, n in columns:
                 if cell in chosen:
-                    trials.add(trial)
                     arms[trial, arm] = max(arms.get((trial, arm), 0), int(n))
-        return len(trials), sum(arms.values())
+        return arms
 
     def _require(self, group: str, name: str) -> None:
         if not self.source.has(group, name):

@@ -30,9 +30,23 @@ VARIABLE: Final[dict[str, str]] = {"mean": "effect", "new_trial": "new_trial"}
 
 
 def choose_cells(
-    draws: Draws, *, drug: Selector = None, route: Selector = None, timepoint: Selector = None
+    draws: Draws,
+    *,
+    drug: Selector = None,
+    route: Selector = None,
+    timepoint: Selector = None,
+    needed: str = "",
 ) -> tuple[Cell, ...]:
     """Return the cells that fit the selectors, in the order of the model; left out means all.
+
+    Parameters
+    ----------
+    draws
+        A fit.
+    drug, route, timepoint
+        A word or several.
+    needed
+        Where the cells of the fit are only those with something more, what that is.
 
     Raises
     ------
@@ -56,7 +70,7 @@ def choose_cells(
     for name, words in wanted.items():
         for word in words or ():
             if not any(getattr(cell, name) == word for cell in chosen):
-                raise QueryError(_no_evidence(draws, wanted, name, word))
+                raise QueryError(_no_evidence(draws, wanted, name, word, needed))
     if not chosen:
         raise QueryError(f"model {draws.model}: no cell has a trial")
     return chosen
@@ -93,8 +107,21 @@ def choose_one(draws: Draws, name: str, selectors: Mapping[str, str]) -> Cell:
     return chosen[0]
 
 
-def choose_thresholds(draws: Draws, at_least: Thresholds, direction: str) -> tuple[float, ...]:
+def choose_thresholds(
+    draws: Draws, at_least: Thresholds, direction: str, *, name: str = "at_least"
+) -> tuple[float, ...]:
     """Return the thresholds of a question, the model's own where none is given.
+
+    Parameters
+    ----------
+    draws
+        A fit.
+    at_least
+        A number or several, or None.
+    direction
+        ``"benefit"`` or ``"harm"``.
+    name
+        Name of the argument, for a message.
 
     Raises
     ------
@@ -109,10 +136,34 @@ def choose_thresholds(draws: Draws, at_least: Thresholds, direction: str) -> tup
         if not found:
             raise QueryError(f"model {draws.model} names no thresholds; give at_least")
         return tuple(float(value) for value in found)
-    values = [at_least] if _is_single(at_least) else list(_iterable(at_least))
+    allowed = (
+        f"numbers from 0 upwards, in {draws.unit or 'units'} in the direction of the question: "
+        "benefit or harm gives the sign"
+    )
+    return numbers_from_zero(name, at_least, allowed)
+
+
+def numbers_from_zero(name: str, given: float | Iterable[float], allowed: str) -> tuple[float, ...]:
+    """Return one number or several as a tuple.
+
+    Parameters
+    ----------
+    name
+        Name of the argument, for a message.
+    given
+        What was given.
+    allowed
+        What is allowed, for a message.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or one is not a number, is negative, infinite or missing.
+    """
+    values = [given] if _is_single(given) else list(_iterable(given))
     if not values:
-        raise UsageError("at_least: found an empty list; allowed are numbers from 0 upwards")
-    return tuple(_threshold(value, draws.unit) for value in values)
+        raise UsageError(f"{name}: found an empty list; allowed are {allowed}")
+    return tuple(_number_from_zero(name, value, allowed) for value in values)
 
 
 def check_target(target: str) -> Target:
@@ -137,15 +188,12 @@ def _iterable(value: float | Iterable[float]) -> Iterable[float]:
     return value if isinstance(value, Iterable) else (value,)
 
 
-def _threshold(value: object, unit: str) -> float:
+def _number_from_zero(name: str, value: object, allowed: str) -> float:
     number = None
     if not isinstance(value, str | bytes | bool) and hasattr(value, "__float__"):
         number = float(value)
     if number is None or not math.isfinite(number) or number < 0:
-        raise UsageError(
-            f"at_least: found {value!r}; allowed are numbers from 0 upwards, in {unit or 'units'} "
-            "in the direction of the question: benefit or harm gives the sign"
-        )
+        raise UsageError(f"{name}: found {value!r}; allowed are {allowed}")
     return number
 
 
@@ -177,7 +225,11 @@ def _check_word(draws: Draws, name: str, word: str) -> None:
 
 
 def _no_evidence(
-    draws: Draws, wanted: Mapping[str, tuple[str, ...] | None], name: str, word: str
+    draws: Draws,
+    wanted: Mapping[str, tuple[str, ...] | None],
+    name: str,
+    word: str,
+    needed: str,
 ) -> str:
     others = [" or ".join(words) for key, words in wanted.items() if words and key != name]
     asked = " / ".join([word, *others])
@@ -187,6 +239,8 @@ def _no_evidence(
         if any(words and getattr(cell, key) in words for key, words in wanted.items())
     ]
     listed = _list(cell.label for cell in near or draws.cells)
+    if needed:
+        return f"no trial behind {asked} with {needed}; cells with both: {listed}"
     return (
         f"no trial behind {asked} in model {draws.model}, and an answer would only be the prior; "
         f"cells with evidence: {listed}"
