@@ -99,21 +99,28 @@ def better_range(record: Record, towards: float) -> str:
 
 
 def _better(value: float, error: float, towards: float) -> str:
-    text = words.number(abs(value), error)
-    if float(text.replace(",", "")) == 0:
-        return text
-    return f"{text} {'better' if towards * value > 0 else 'worse'}"
+    return _direction(words.number(abs(value), error), towards * value)
+
+
+def _direction(text: str, gain: float) -> str:
+    return text if float(text) == 0 else f"{text} {'better' if gain > 0 else 'worse'}"
 
 
 def better_review(review: Review, towards: float, decimals: int = 2) -> str:
     """Return the review's difference in the same words, worse end first."""
     ends = sorted((review.low, review.high), key=lambda value: towards * value)
     middle, first, last = (
-        _better(value, 10.0**-decimals, towards) for value in (review.estimate, *ends)
+        _direction(f"{abs(value):.{decimals}f}", towards * value)
+        for value in (review.estimate, *ends)
     )
     if " " in first and first.split()[-1] == last.split()[-1]:
         first = first.split()[0]
     return f"{middle} ({first} to {last})"
+
+
+def net_chance(record: Record) -> str:
+    """Return the probability of a net benefit, ``"62 %"``."""
+    return words.percent(record["probability"], record["mcse_probability"])
 
 
 def _error(record: Record) -> float:

@@ -18,26 +18,30 @@ _ROW: Final = 0.34
 _LETTER: Final = {"immediate": "i", "short": "s", "medium": "m", "": ""}
 
 
-def map_columns(answer: Answer) -> dict[str, int]:
-    """Return every drug and route with its known trials that give no usable number, in order.
-
-    Drugs and routes of comparisons with other medicines alone are left out if nothing is known of
-    them.
-    """
-    columns: dict[str, int] = {}
-    known: set[str] = set()
+def map_columns(answer: Answer) -> list[str]:
+    """Return drugs and routes that any trial with usable numbers has, in order."""
+    rows: dict[str, int] = {}
     for record in answer.records:
         label = cell_label(record["drug"], record["route"])
-        columns[label] = record["trials_without_numbers"]
-        if record["trials"] or record["trials_without_numbers"]:
-            known.add(label)
-    return {label: number for label, number in columns.items() if label in known}
+        rows[label] = rows.get(label, 0) + record["trials"]
+    return [label for label, trials in rows.items() if trials]
+
+
+def further_trials(answer: Answer) -> dict[str, int]:
+    """Return the known trials without a usable number, by drug and route; none where there is none.
+
+    Routes that no trial states are the drug alone.
+    """
+    found = {
+        cell_label(record["drug"], record["route"]): int(record["trials_without_numbers"])
+        for record in answer.records
+    }
+    return {label: number for label, number in found.items() if number}
 
 
 def evidence_figure(answer: Answer) -> Figure:
     """Return the map as a grid: outcomes down, drugs and routes across, timepoints inside."""
-    further = map_columns(answer)
-    columns = list(further)
+    columns, further = map_columns(answer), further_trials(answer)
     outcomes = list(dict.fromkeys(record["outcome"] for record in answer.records))
     fields: dict[tuple[str, str], list[str]] = {}
     inferred: set[str] = set()
@@ -62,16 +66,15 @@ def evidence_figure(answer: Answer) -> Figure:
         for x, label in enumerate(columns):
             for y, name in enumerate(outcomes):
                 _field(axes, x, y, fields.get((label, name)))
-            if further[label]:
+            if label in further:
                 words = f"+{further[label]}"
                 axes.text(x, last, words, ha="center", va="center", color=GREY, weight="bold")
         axes.axhline(last - 0.5, color=GREY, lw=0.8)
         axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(last + 0.5, -0.5))
         names = [
-            title(label.split("/")[0]) + "\n" + label.split("/")[1]
-            + (" *" if label in inferred else "")
+            title(label.replace("/", "\n")) + (" *" if label in inferred else "")
             for label in columns
-        ]  # fmt: skip
+        ]
         axes.set_xticks(range(len(columns)), names, rotation=40, ha="left", rotation_mode="anchor")
         axes.set_yticks(
             range(last + 1), [*(outcome(name) for name in outcomes), "Trials without numbers"]
@@ -86,9 +89,19 @@ def evidence_figure(answer: Answer) -> Figure:
         "review has no timepoint. Hatched, ∅: no trial gives a usable number. * the route of at "
         "least one trial is inferred, not confirmed. Last row: further known trials of the drug and "
         "route that give no usable number on anything; a trial with two drugs or routes counts in "
-        "each."
+        "each." + _elsewhere(further, columns)
     )
     return Figure("evidence-map", svg, caption, alt)
+
+
+def _elsewhere(further: dict[str, int], columns: list[str]) -> str:
+    """Return the further trials that have no column of their own, in words."""
+    others = [
+        f"{label.replace('/', ', ') if '/' in label else f'{label}, route not stated'} ({number})"
+        for label, number in further.items()
+        if label not in columns
+    ]
+    return f" Without a column, because no trial gives a number: {'; '.join(others)}." * bool(others)
 
 
 def _field(axes: Axes, x: int, y: int, words: list[str] | None) -> None:

@@ -14,6 +14,7 @@ from bayes_nmda.report.harms import harm_map, sensitivity_figure
 from bayes_nmda.report.numbers import comparator_words
 from bayes_nmda.report.scenarios import scenario_figure
 from bayes_nmda.report.tradeoffs import tradeoff_figure
+from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
@@ -24,6 +25,12 @@ def partition_words(partition: str) -> str:
     """Return a partition as a heading, "Memantine, oral"."""
     drug, _, route = partition.partition("/")
     return f"{drug.capitalize()}, {route}" if route else drug.capitalize()
+
+
+def comparison_words(comparison: str) -> str:
+    """Return a partition and its comparator as a heading, "Ketamine, oral, against methadone"."""
+    partition, _, comparator = comparison.partition(AGAINST)
+    return f"{partition_words(partition)}, against {comparator or 'placebo'}"
 
 
 def figures(content: Content) -> dict[str, Figure]:

@@ -158,7 +158,10 @@ def _cell(axes: Axes, y: int, cell: Cell, contrasts: Sequence[Contrast]) -> int:
 
 
 def _words(record: Record) -> str:
-    return f"{numbers.estimate(record)} ({numbers.limits(record)})"
+    if "mcse_lower" in record:
+        return f"{numbers.estimate(record)} ({numbers.limits(record)})"
+    low, high = (signed(record[name], 0) for name in ("lower", "upper"))
+    return f"{signed(record['estimate'], 0)} ({low} to {high})"  # the ends have no error of theirs
 
 
 def _judgement(axes: Axes, y: float, rob: str) -> None:

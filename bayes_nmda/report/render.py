@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda import __version__, paths
@@ -18,7 +20,7 @@ from bayes_nmda.report import (
 from bayes_nmda.report.counted import COUNTED_REFERENCES, counted_methods
 from bayes_nmda.report.curves import legend_note
 from bayes_nmda.report.engines import most_influential
-from bayes_nmda.report.figures import partition_words
+from bayes_nmda.report.figures import comparison_words, partition_words
 from bayes_nmda.report.formulas import NBSP, mathml
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, methods
 from bayes_nmda.report.pain import FIRST
@@ -42,6 +44,11 @@ def _interval(pair: tuple[float, float], decimals: int = 1) -> str:
     return numbers.interval(low, high, decimals)
 
 
+def _plain_text(markup: str) -> str:
+    """Return the words of a piece of the page, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", str(markup))).split())
+
+
 def environment() -> Environment:
     """Return the templates of ``reports/templates`` with the words and numbers they use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -56,6 +63,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "chance": numbers.chance,
+        "short_chance": numbers.short_chance,
         "prior_chance": numbers.prior_chance,
         "estimate": numbers.estimate,
         "limits": numbers.limits,
@@ -69,6 +77,7 @@ def environment() -> Environment:
         "judgement": lambda rob: numbers.JUDGEMENTS[rob],
         "mathml": mathml,
         "sentence_case": numbers.title,
+        "plain_text": _plain_text,
         "thousand": amounts.thousand,
         "more": amounts.more,
         "more_range": amounts.more_range,
@@ -78,6 +87,8 @@ def environment() -> Environment:
         "review_ratio": amounts.review_ratio,
         "needed": amounts.needed,
         "needed_range": amounts.needed_range,
+        "net_chance": amounts.net_chance,
+        "comparison_words": comparison_words,
         "better": amounts.better,
         "better_range": amounts.better_range,
         "better_review": amounts.better_review,

@@ -8,7 +8,7 @@ from bayes_nmda.report.pain import FIRST
 from bayes_nmda.report import amounts
 from bayes_nmda.report.amounts import more, more_range, thousand
 from bayes_nmda.report.findings import size_of
-from bayes_nmda.report.numbers import chance, count, interval, limits, outcome, signed
+from bayes_nmda.report.numbers import chance, count, interval, limits, outcome, prior_chance, signed
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
@@ -155,13 +155,19 @@ def _both(content: Content, leader: Cell) -> list[str]:
     section = content.tradeoffs.section
     limit = section.at_most[len(section.at_most) // 2]
     joint = content.tradeoffs.joint
-    for record, sentence in zip(joint.records, joint.sentences, strict=True):
+    event = outcome(content.tradeoffs.harm.spec.select.outcome).lower()
+    for record in joint.records:
         place = (record["drug"], record["route"], record["timepoint"])
         if place == (leader.drug, leader.route, leader.timepoint) and (
             record["at_least"],
             record["at_most"],
         ) == (at_least, limit):
-            return [f"Both at once: {sentence[0].lower()}{sentence[1:]}"]
+            return [
+                f"Both at once, with {leader.route} {leader.drug} a benefit of at least "
+                f"{at_least:g} {content.primary.spec.unit} and at most {thousand(limit)} more "
+                f"people in 1000 with {event}: {chance(record)} (before the data: "
+                f"{prior_chance(record)}). This takes the errors of the two models as independent."
+            ]
     return []
 
 
