@@ -28,7 +28,7 @@ def more(record: Record) -> str:
 
 
 def more_range(record: Record) -> str:
-    """Return the interval of a risk difference, ``"20 to 310 more"`` or ``"12 fewer to 80 more"``."""
+    """Return the interval of a risk difference, ``"20 to 310 more"``."""
     low, high = record["lower"], record["upper"]
     first, last = _signed_people(low), _signed_people(high)
     if _word(low) and _word(low) == _word(high):

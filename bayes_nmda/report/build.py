@@ -181,9 +181,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     say("leaving out each trial")
     moved = influence(specs[0], effects[0], specs[0].thresholds.benefit[FIRST])
     say("asking questions")
-    return gather(
-        definition, fits, trials, table, pd.concat(compared, ignore_index=True), moved
-    )
+    return gather(definition, fits, trials, table, pd.concat(compared, ignore_index=True), moved)
 
 
 def require_replication(table: pd.DataFrame) -> None:

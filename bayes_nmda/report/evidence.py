@@ -87,9 +87,9 @@ def evidence_figure(answer: Answer) -> Figure:
         "Trials with usable numbers against placebo. Inside a field: trials at the review's "
         "immediate (i), short (s) and medium (m) timepoint; a number without letter where the "
         "review has no timepoint. Hatched, ∅: no trial gives a usable number. * the route of at "
-        "least one trial is inferred, not confirmed. Last row: further known trials of the drug and "
-        "route that give no usable number on anything; a trial with two drugs or routes counts in "
-        "each." + _elsewhere(further, columns)
+        "least one trial is inferred, not confirmed. Last row: further known trials of the drug "
+        "and route that give no usable number on anything; a trial with two drugs or routes counts "
+        "in each." + _elsewhere(further, columns)
     )
     return Figure("evidence-map", svg, caption, alt)
 
@@ -101,7 +101,9 @@ def _elsewhere(further: dict[str, int], columns: list[str]) -> str:
         for label, number in further.items()
         if label not in columns
     ]
-    return f" Without a column, because no trial gives a number: {'; '.join(others)}." * bool(others)
+    if not others:
+        return ""
+    return f" Without a column, because no trial gives a number: {'; '.join(others)}."
 
 
 def _field(axes: Axes, x: int, y: int, words: list[str] | None) -> None:

@@ -83,8 +83,12 @@ def size_of(outcome: Outcome) -> float:
 
 def counted(content: Content) -> dict[str, Counted]:
     """Return the counted outcomes that have a column, each with the size told beside any effect."""
-    found = {name: content.outcomes.get(name) for name in BESIDE}
-    return {name: Counted(one, size_of(one)) for name, one in found.items() if one is not None}
+    told = {one.fit.spec.select.outcome: one for one in _placebo(content)}
+    return {name: Counted(told[name], size_of(told[name])) for name in BESIDE if name in told}
+
+
+def _placebo(content: Content) -> list[Outcome]:
+    return [*content.told("harms"), *content.told("responders")]
 
 
 def findings(content: Content) -> list[Finding]:
@@ -101,7 +105,7 @@ def _finding(content: Content, partition: str) -> Finding:
     harms = {
         name: next((line for line in lines if line.outcome == name), None)
         for name in _HARMS
-        if name in content.outcomes
+        if any(one.fit.spec.select.outcome == name for one in _placebo(content))
     }
     return Finding(
         partition,

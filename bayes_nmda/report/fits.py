@@ -65,7 +65,7 @@ def by_cell(fit: Fit, answer: Answer) -> dict[str, list[Record]]:
     """
     cells = fit.draws.cells
     each = len(answer.records) // len(cells)
-    found = {
+    found: dict[str, list[Record]] = {
         cell.label: list(answer.records[each * place : each * (place + 1)])
         for place, cell in enumerate(cells)
     }

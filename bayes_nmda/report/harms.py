@@ -1,4 +1,4 @@
-"""Harms at a glance: every counted harm of every drug and route, and one under other assumptions."""
+"""Harms at a glance: all of them by drug and route, and one under other assumptions."""
 
 from __future__ import annotations
 
@@ -135,9 +135,7 @@ def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figu
     return Figure("harm-sensitivity", svg, caption, alt)
 
 
-def _bar(
-    axes: Axes, y: float, ends: tuple[float, float, float], colour: str, marker: str
-) -> None:
+def _bar(axes: Axes, y: float, ends: tuple[float, float, float], colour: str, marker: str) -> None:
     low, middle, high = ends
     axes.plot([low, high], [y, y], color=colour, lw=1.6)
     axes.plot(middle, y, marker, color=colour, ms=5)

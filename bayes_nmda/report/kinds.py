@@ -38,12 +38,18 @@ def require_kinds(definition: ReportDefinition, specs: Mapping[str, ModelSpec]) 
                     f"are models about {', '.join(allowed)} (counts or differences, sign of a "
                     "benefit, comparator)"
                 )
-    primary = specs[definition.primary]
-    for model in definition.sections[0].models:
-        if specs[model].select != primary.select:
+        _require_one_question(f"{where} {section.kind}", section, specs)
+
+
+def _require_one_question(where: str, section: Section, specs: Mapping[str, ModelSpec]) -> None:
+    """Raise `ReportError` if models told as scenarios of one analysis are about other rows."""
+    first = section.models[0]
+    others = section.models[1:] if section.kind == "pain" else section.beside
+    for model in others:
+        if specs[model].select != specs[first].select:
             raise ReportError(
-                f"{where} pain: model {model} selects other rows than {definition.primary}; "
-                "allowed are scenarios of one question"
+                f"{where}: model {model} selects other rows than {first}; allowed are other "
+                "assumptions about the same rows"
             )
 
 

@@ -150,7 +150,7 @@ def context(
         "further": further.further_trials(content.trials),
         "methods": methods(spec),
         "counted_methods": counted_methods(harms[0].fit.spec) if harms else [],
-        "bases": [fit.spec for fit in (*(o.fit for o in harms[:1]), *(o.fit for o in function[:1]))],
+        "bases": [told.fit.spec for told in (*harms[:1], *function[:1])],
         "parameters": PARAMETERS,
         "references": (*REFERENCES, *(COUNTED_REFERENCES if harms else ())),
         "engines": tables.engines(content),

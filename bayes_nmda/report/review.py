@@ -7,10 +7,11 @@ row it prints on the same measure, that number is this one; otherwise it is comp
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.effects.binary import log_rr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
     from bayes_nmda.data import TrialData
     from bayes_nmda.report.fits import Fit
 
-#: The measure of the review's rows that each of ours stands beside.
-_MEASURES: Final = {"MD": "MD", "SMD": "SMD", "log_or": "log_rr"}
-_PRINTED: Final = {"MD": "MD", "SMD": "SMD", "log_rr": "RR"}
+#: What the review calls the measure that stands beside ours.
+_MEASURES: Final = {"MD": "MD", "SMD": "SMD", "log_or": "RR"}
 _KEYS: Final = ["drug", "route", "outcome", "timepoint", "comparator"]
 
 
@@ -36,23 +36,26 @@ class Review:
 
 def reviewed(fit: Fit, trials: TrialData) -> dict[str, Review]:
     """Return the review's estimate for each cell of a model that has one, by label of the cell."""
-    from bayes_nmda.effects import effect_table
     from bayes_nmda.effects.pooling import pool
 
     measure = _MEASURES[fit.spec.measure]
-    effects = fit.effects
-    if measure != fit.spec.measure:
-        effects = effect_table(trials, dataclasses.replace(fit.spec, measure=measure))
-    published = trials.published[trials.published["measure"] == _PRINTED[measure]]
-    show = math.exp if measure == "log_rr" else float
+    frame = fit.effects.frame.assign(vi=lambda rows: rows["sei"] ** 2)
+    if measure == "RR":
+        yi, vi = log_rr(*(frame[name] for name in ("events_t", "n_t", "events_c", "n_c")))
+        frame = frame.assign(yi=yi, vi=vi)
+    published = trials.published[trials.published["measure"] == measure]
+    show = math.exp if measure == "RR" else float
     found = {}
-    for label, rows in effects.frame.groupby("cell", sort=False):
-        known = rows.dropna(subset=["yi", "sei"])
+    for label, rows in frame.groupby("cell", sort=False):
+        known = rows.dropna(subset=["yi", "vi"])
         if len(known):
-            pooled = pool(known["yi"], known["sei"] ** 2)
-            ends = (pooled.estimate, pooled.ci_low, pooled.ci_high)
-            printed = _printed(published, rows)
-            found[str(label)] = Review(*(show(value) for value in ends), printed)
+            pooled = pool(known["yi"], known["vi"])
+            found[str(label)] = Review(
+                show(pooled.estimate),
+                show(pooled.ci_low),
+                show(pooled.ci_high),
+                _printed(published, rows),
+            )
     return found
 
 

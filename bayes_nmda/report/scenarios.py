@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.report.pain import FIRST
 from bayes_nmda.report.numbers import chance, estimate, title
+from bayes_nmda.report.pain import FIRST
 from bayes_nmda.report.style import (
     BLUE,
     GREEN,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.report.pain import FIRST
 from bayes_nmda.report import amounts
 from bayes_nmda.report.amounts import more, more_range, thousand
 from bayes_nmda.report.findings import size_of
 from bayes_nmda.report.numbers import chance, count, interval, limits, outcome, prior_chance, signed
+from bayes_nmda.report.pain import FIRST
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
@@ -96,9 +96,10 @@ def harm_sentences(content: Content) -> list[str]:
 
 def _leading_harm(content: Content, harm: Outcome) -> str:
     published = _published(content, harm)
-    line = published[0] if published else max(
-        harm.lines, key=lambda line: float(line.chances["harm", 0.0]["probability"])
-    )
+    if published:
+        line = published[0]
+    else:
+        line = max(harm.lines, key=lambda one: float(one.chances["harm", 0.0]["probability"]))
     size = size_of(harm)
     name, ratio = outcome(line.outcome).lower(), line.estimates["RR"]
     words = (
@@ -123,7 +124,8 @@ def _leading_harm(content: Content, harm: Outcome) -> str:
 def _published(content: Content, harm: Outcome) -> tuple[Line, Record] | None:
     """Return the line of a harm with a pooled result of the review, and that result."""
     table = content.trials.published
-    for row in table[table["kind"] == "pooled"].to_dict("records"):
+    for pooled in table[table["kind"] == "pooled"].to_dict("records"):
+        row = {str(key): value for key, value in pooled.items()}
         keys = ("outcome", "drug", "route", "comparator")
         for line in harm.lines:
             if all(row[key] == getattr(line, key) for key in keys):

@@ -1,4 +1,4 @@
-"""Benefit against harm: how probable it is to have enough of the one for little enough of the other.
+"""Benefit against harm: how probable is enough of the one for little enough of the other?
 
 One figure a drug and route, a panel a timepoint and one for the prior: benefits down, increases of
 risk across, in each field the probability of both at once.
@@ -123,7 +123,7 @@ def tradeoff_figure(found: Tradeoffs, partition: str, words: str) -> Figure:
             ["any" if x == 0 else f"≥ {x:g}" for x in found.section.at_least],
         )
         first.set_ylabel(f"benefit ({unit})")
-        figure.supxlabel(f"at most so many more with {event}, in 1000", fontsize=9)
+        figure.supxlabel(f"at most so many more with {event}, in 1000", size=9, x=0.06, ha="left")
         svg = drawing(figure, name, alt)
     caption = (
         f"{words}, against {against}: probability in per cent of at least so much benefit and at "
