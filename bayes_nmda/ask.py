@@ -6,95 +6,48 @@ and the queries need NumPy. The one exception is ``evidence-map``, which reads t
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Annotated, Any, Final, Literal
+from dataclasses import asdict
+from typing import Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
 from bayes_nmda import query
-from bayes_nmda.errors import UsageError
-from bayes_nmda.query.display import text_table
+from bayes_nmda.ask_options import (
+    ALL,
+    OWN,
+    AsJson,
+    AtLeast,
+    Cells,
+    ControlRisk,
+    Drug,
+    Model,
+    OnScale,
+    Target,
+    draws_from,
+    print_answer,
+    print_json,
+)
+from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.selection import SELECTORS
-from bayes_nmda.terms import AGAINST
-
-#: Longer answers are a table without sentences.
-_SENTENCES: Final = 4
-#: Columns of an answer that only ``--json`` and Python show.
-_DETAIL: Final = frozenset({"ess", "prior_mcse", "mcse_lower", "mcse_upper", "mcse_median"})
-
-Drug = Annotated[
-    list[str] | None,
-    Parameter(negative="", help="A drug, such as ketamine; may be repeated. Default: all."),
-]
-Route = Annotated[
-    list[str] | None,
-    Parameter(negative="", help="A route, such as intravenous; may be repeated. Default: all."),
-]
-Timepoint = Annotated[
-    list[str] | None,
-    Parameter(
-        negative="",
-        help="A timepoint of the review: immediate, short, medium; may be repeated. Default: all.",
-    ),
-]
-AtLeast = Annotated[
-    list[float] | None,
-    Parameter(
-        negative="",
-        help="A change in units of the outcome, 0 or above, in the direction of the question; may "
-        "be repeated. Default: the thresholds of the model.",
-    ),
-]
-Target = Annotated[
-    Literal["mean", "new_trial"],
-    Parameter(help="The effect averaged over trials like these, or that of one new trial."),
-]
-Measure = Annotated[
-    str | None,
-    Parameter(
-        help="Scale of the question; by default that of the model, OR for counts. Counts: OR, RR, "
-        "RD, and NNT for effects. Standardised differences: MD, in units of a familiar instrument."
-    ),
-]
-ControlRisk = Annotated[
-    float | None,
-    Parameter(
-        help="For RR, RD and NNT: the risk without the drug, such as 0.3. Default: that of the "
-        "control arms of the trials."
-    ),
-]
-AsJson = Annotated[
-    bool, Parameter(name="--json", negative="", help="Print one JSON document instead of text.")
-]
-Model = Annotated[str, Parameter(help="A model in models/, such as pain_intensity.")]
+from bayes_nmda.terms import AGAINST, RESPONDERS
 
 app = App(name="ask", help="Ask a stored posterior; nothing is sampled.", help_format="plaintext")
+_NEEDED: Final = "NNT"
 
 
 @app.command
 def benefit(
     model: Model,
     *,
-    drug: Drug = None,
-    route: Route = None,
-    timepoint: Timepoint = None,
+    cells: Cells = ALL,
     at_least: AtLeast = None,
     target: Target = "mean",
-    measure: Measure = None,
-    control_risk: ControlRisk = None,
+    scale: OnScale = OWN,
     as_json: AsJson = False,
 ) -> None:
     """Print how probably a drug helps by at least so much."""
     answer = query.prob_benefit(
-        _draws(model),
-        drug=drug,
-        route=route,
-        timepoint=timepoint,
-        at_least=at_least,
-        target=target,
-        measure=measure,
-        control_risk=control_risk,
+        draws_from(model), **asdict(cells), at_least=at_least, target=target, **asdict(scale)
     )
     print_answer(answer, as_json=as_json)
 
@@ -103,49 +56,124 @@ def benefit(
 def harm(
     model: Model,
     *,
-    drug: Drug = None,
-    route: Route = None,
-    timepoint: Timepoint = None,
+    cells: Cells = ALL,
     at_least: AtLeast = None,
     target: Target = "mean",
-    measure: Measure = None,
-    control_risk: ControlRisk = None,
+    scale: OnScale = OWN,
     as_json: AsJson = False,
 ) -> None:
     """Print how probably a drug makes the outcome worse by at least so much."""
     answer = query.prob_harm(
-        _draws(model),
-        drug=drug,
-        route=route,
-        timepoint=timepoint,
-        at_least=at_least,
-        target=target,
-        measure=measure,
-        control_risk=control_risk,
+        draws_from(model), **asdict(cells), at_least=at_least, target=target, **asdict(scale)
     )
     print_answer(answer, as_json=as_json)
+
+
+@app.command
+def responders(
+    model: Model = "responder_30",
+    *,
+    cells: Cells = ALL,
+    at_least: AtLeast = None,
+    target: Target = "mean",
+    scale: OnScale = OWN,
+    as_json: AsJson = False,
+) -> None:
+    """Print how probably more people respond to a drug; with NNT, how many need it for one more.
+
+    A response is a fall of one person's own pain by 30 or 50 %. How many respond is
+    another quantity than a difference between mean scores.
+    """
+    draws = draws_from(model)
+    if draws.attrs.get("outcome") not in RESPONDERS:
+        raise QueryError(
+            f"model: found {model!r}, which is about {draws.attrs.get('outcome')}; allowed are "
+            f"models of {' or '.join(RESPONDERS)}"
+        )
+    if scale.measure != _NEEDED:
+        answer = query.prob_benefit(
+            draws, **asdict(cells), at_least=at_least, target=target, **asdict(scale)
+        )
+    elif at_least is None:
+        ask = query.effect if target == "mean" else query.new_trial
+        answer = ask(draws, **asdict(cells), **asdict(scale))
+    else:
+        raise UsageError(
+            f"--at-least: found {at_least[0]:g} with --measure NNT, which is an estimate without "
+            "threshold; leave it out, or ask for RD with one over the number needed"
+        )
+    print_answer(answer, as_json=as_json)
+
+
+@app.command
+def tradeoff(
+    *,
+    benefit: Annotated[str, Parameter(help="The model of the benefit.")] = "pain_intensity",
+    harm: Annotated[
+        str, Parameter(help="The model of the harm, one of counts.")
+    ] = "any_adverse_event",
+    cells: Cells = ALL,
+    at_least: AtLeast = None,
+    at_most: Annotated[
+        list[float] | None,
+        Parameter(
+            negative="",
+            help="The harm that is allowed, a difference of risks: 0.05 for 50 more people in "
+            "1000; may be repeated. Default: the thresholds of the model of the harm.",
+        ),
+    ] = None,
+    worth: Annotated[
+        list[float] | None,
+        Parameter(
+            negative="",
+            help="How many units of average benefit one event a person is worth, such as 20; may "
+            "be repeated. Prints also what is left of the benefit once harm is paid for.",
+        ),
+    ] = None,
+    target: Target = "mean",
+    control_risk: ControlRisk = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print how probably a drug helps by at least so much and harms at most so many."""
+    of_benefit, of_harm = draws_from(benefit), draws_from(harm)
+    answer = query.tradeoff(
+        of_benefit,
+        of_harm,
+        **asdict(cells),
+        at_least=at_least,
+        at_most=at_most,
+        target=target,
+        control_risk=control_risk,
+    )
+    if worth is None:
+        print_answer(answer, as_json=as_json)
+        return
+    net = query.net_benefit(
+        of_benefit,
+        of_harm,
+        points_per_event=worth,
+        **asdict(cells),
+        target=target,
+        control_risk=control_risk,
+    )
+    if as_json:
+        print_json({**answer.to_dict(), "net_benefit": net.to_dict()})
+        return
+    print_answer(answer, as_json=False)
+    print()
+    print_answer(net, as_json=False)
 
 
 @app.command
 def effect(
     model: Model,
     *,
-    drug: Drug = None,
-    route: Route = None,
-    timepoint: Timepoint = None,
-    measure: Measure = None,
-    control_risk: ControlRisk = None,
+    cells: Cells = ALL,
+    scale: OnScale = OWN,
     as_json: AsJson = False,
 ) -> None:
     """Print the effect, averaged over trials like these."""
-    answer = query.effect(
-        _draws(model),
-        drug=drug,
-        route=route,
-        timepoint=timepoint,
-        measure=measure,
-        control_risk=control_risk,
-    )
+    answer = query.effect(draws_from(model), **asdict(cells), **asdict(scale))
     print_answer(answer, as_json=as_json)
 
 
@@ -153,58 +181,33 @@ def effect(
 def new_trial(
     model: Model,
     *,
-    drug: Drug = None,
-    route: Route = None,
-    timepoint: Timepoint = None,
-    measure: Measure = None,
-    control_risk: ControlRisk = None,
+    cells: Cells = ALL,
+    scale: OnScale = OWN,
     as_json: AsJson = False,
 ) -> None:
     """Print the effect that one more trial like these would have."""
-    answer = query.new_trial(
-        _draws(model),
-        drug=drug,
-        route=route,
-        timepoint=timepoint,
-        measure=measure,
-        control_risk=control_risk,
-    )
+    answer = query.new_trial(draws_from(model), **asdict(cells), **asdict(scale))
     print_answer(answer, as_json=as_json)
 
 
 @app.command
 def heterogeneity(model: Model, *, as_json: AsJson = False) -> None:
     """Print how much true effects differ between trials, drugs, routes and timepoints."""
-    print_answer(query.heterogeneity(_draws(model)), as_json=as_json)
+    print_answer(query.heterogeneity(draws_from(model)), as_json=as_json)
 
 
 @app.command
-def shrinkage(
-    model: Model,
-    *,
-    drug: Drug = None,
-    route: Route = None,
-    timepoint: Timepoint = None,
-    as_json: AsJson = False,
-) -> None:
+def shrinkage(model: Model, *, cells: Cells = ALL, as_json: AsJson = False) -> None:
     """Print each trial's own result beside what the model makes of it."""
-    answer = query.shrinkage(_draws(model), drug=drug, route=route, timepoint=timepoint)
-    print_answer(answer, as_json=as_json)
+    print_answer(query.shrinkage(draws_from(model), **asdict(cells)), as_json=as_json)
 
 
 @app.command
 def rank(
-    model: Model,
-    *,
-    timepoint: Timepoint = None,
-    drug: Drug = None,
-    route: Route = None,
-    target: Target = "mean",
-    as_json: AsJson = False,
+    model: Model, *, cells: Cells = ALL, target: Target = "mean", as_json: AsJson = False
 ) -> None:
     """Print how probably each drug and route is the best."""
-    answer = query.rank(_draws(model), timepoint=timepoint, drug=drug, route=route, target=target)
-    print_answer(answer, as_json=as_json)
+    print_answer(query.rank(draws_from(model), **asdict(cells), target=target), as_json=as_json)
 
 
 @app.command
@@ -227,7 +230,7 @@ def compare(
         The cell to compare it with.
     """
     answer = query.compare(
-        _draws(model),
+        draws_from(model),
         first=_cell("first", first),
         second=_cell("second", second),
         at_least=0.0 if at_least is None else at_least,
@@ -260,32 +263,8 @@ def evidence_map(
     print_answer(answer, as_json=as_json)
 
 
-def _draws(model: str) -> query.Draws:
-    from bayes_nmda.posterior.store import find, read
-
-    return query.draws_of(read(find(model)))
-
-
 def _cell(name: str, label: str) -> dict[str, str]:
     parts = label.partition(AGAINST)[0].split("/")
     if len(parts) > len(SELECTORS) or not all(parts):
         raise UsageError(f"--{name}: found {label!r}; allowed is drug/route/timepoint")
     return dict(zip(SELECTORS, parts, strict=False))
-
-
-def print_answer(answer: query.Answer, *, as_json: bool) -> None:
-    """Print an answer: its sentence and a table, or one JSON document."""
-    if as_json:
-        print_json(answer.to_dict())
-        return
-    for warning in answer.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    shown = [{k: v for k, v in row.items() if k not in _DETAIL} for row in answer.records]
-    if len(answer.sentences) <= _SENTENCES or len(answer.sentences) < len(shown):
-        print(f"{answer.sentence}\n")
-    print(text_table(shown))
-
-
-def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON document."""
-    print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))

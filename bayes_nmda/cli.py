@@ -17,8 +17,8 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from bayes_nmda import __version__
-from bayes_nmda.ask import AsJson, Model, print_json
 from bayes_nmda.ask import app as ask_app
+from bayes_nmda.ask_options import AsJson, Model, print_json
 from bayes_nmda.errors import BayesNmdaError, StoreError, UsageError
 from bayes_nmda.query.display import text_table
 

@@ -44,6 +44,9 @@ OUTCOMES: Final[dict[str, str]] = {
     "tolerability": "Tolerability",
 }
 
+#: Outcomes that are about change within one patient, and another estimand than a mean difference.
+RESPONDERS: Final = ("responder_30", "responder_50")
+
 #: Joins drug, route and timepoint into the label of a cell or a partition.
 SEPARATOR: Final = "/"
 #: Stands before the comparator in a label, where that is not placebo.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query.display import html_table, markdown_table, text_table
+from bayes_nmda.terms import RESPONDERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,10 +162,21 @@ def answer_of(
         about={
             name: str(attrs.get(name, ""))
             for name in ("model", "title", "outcome", "comparator", "measure", "engine")
-        },
+        }
+        | estimand_of(draws),
         provenance=provenance_of(draws),
         warnings=draws.warnings,
     )
+
+
+def estimand_of(draws: Draws) -> dict[str, str]:
+    """Return what kind of quantity a fit is about, where it is easily taken for another."""
+    if draws.attrs.get("outcome") not in RESPONDERS:
+        return {}
+    return {
+        "estimand": "A response is a change within one patient: it counts the people whose own "
+        "pain fell by so much. A difference between the mean scores of groups is another quantity."
+    }
 
 
 def provenance_of(draws: Draws) -> dict[str, Any]:

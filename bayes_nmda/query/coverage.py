@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query.answer import Answer
+from bayes_nmda.query.words import alternatives
 from bayes_nmda.terms import DRUGS, OUTCOMES, glossary_order
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from bayes_nmda.data import TrialData
 
 _COMPARATORS: Final = ("placebo", "active")
+#: ``route_basis`` of trials whose route no source gives.
+NOT_STATED: Final = "not stated"
+#: Columns that say what a trial gave.
+_GIVEN: Final = ("trial", "drug", "route")
 #: Columns that name one comparison of arms.
 _COMPARED: Final = ("trial", "outcome", "timepoint", "stratum")
 
@@ -49,9 +54,12 @@ def evidence_map(
         A row a drug and route, outcome and timepoint, with ``trials`` and ``participants`` (an arm
         counts once); 0 where no trial of the review gives a usable number. Timepoints are those
         at which any trial reports the outcome; empty where the review has none. ``route_basis`` is
-        ``inferred`` if a trial's route is. ``trials_without_numbers`` counts known trials of the
-        drug and route that give no usable number on anything, ``abstract_results`` results on the
-        outcome printed in abstracts or registries, which are never pooled.
+        ``inferred`` if a trial's route is, and ``not stated`` where ``route`` is empty because our
+        sources do not say it. ``trials_without_numbers`` counts known trials of the drug and route
+        that give no usable number on anything (a trial of two drugs counts under both),
+        ``abstract_results`` results on the outcome printed in abstracts or registries, which are
+        never pooled. ``.sentence`` names the outcomes without a number and, over all outcomes, the
+        trials without one.
 
     Raises
     ------
@@ -97,7 +105,10 @@ def evidence_map(
     return Answer(
         query="evidence_map",
         records=tuple(rows),
-        sentences=tuple(_holes(rows, drugs, outcomes, comparator)),
+        sentences=(
+            *_holes(rows, drugs, outcomes, comparator),
+            *([] if outcome is not None else _without_numbers(trials, treatments, drugs)),
+        ),
         value="trials",
         unit="trials",
         direction="a count, 0 means that no trial gives a usable number",
@@ -163,6 +174,8 @@ def _printed(trials: TrialData, arms: pd.DataFrame) -> Counter[tuple[str, str, s
 
 
 def _basis(arms: pd.DataFrame, trial_names: set[str]) -> str:
+    if not str(arms["route"].iloc[0]):
+        return NOT_STATED
     if not trial_names:
         return ""
     pairs = zip(arms["trial"], arms["route_basis"], strict=True)
@@ -183,6 +196,28 @@ def _holes(
         if own and missing:
             sentences.append(
                 f"No trial of {drug} by any route{against[comparator]} gives a usable number on "
-                f"{', '.join(missing)}."
+                f"{alternatives(missing)}."
             )
     return sentences
+
+
+def _without_numbers(trials: TrialData, arms: pd.DataFrame, drugs: list[str]) -> list[str]:
+    """Return a sentence on the known trials that give no usable number on any outcome."""
+    unusable = arms[~arms["trial"].isin(set(trials.outcomes["trial"])) & arms["drug"].isin(drugs)]
+    if unusable.empty:
+        return []
+    counts: Counter[tuple[str, str]] = Counter()
+    for _, drug, route in sorted({*zip(*(unusable[n] for n in _GIVEN), strict=True)}):
+        counts[drug, route] += 1
+    pairs = sorted(counts, key=lambda pair: (glossary_order(pair[0]), glossary_order(pair[1])))
+    words = [
+        f"{route} {drug} {counts[drug, route]}"
+        if route
+        else f"{drug} by a route {NOT_STATED} {counts[drug, route]}"
+        for drug, route in pairs
+    ]
+    known = arms.loc[arms["drug"].isin(drugs), "trial"].nunique()
+    return [
+        f"{unusable['trial'].nunique()} of {known} known trials give no usable number on any "
+        f"outcome (a trial of two drugs counts under both): {', '.join(words)}."
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Floats = NDArray[np.float64]
+PLACEBO: Final = "placebo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Cell:
     @property
     def comparator(self) -> str:
         """What the drug was compared with: the end of the label, placebo where it says none."""
-        return self.label.partition(AGAINST)[2] or "placebo"
+        return self.label.partition(AGAINST)[2] or PLACEBO
 
 
 @dataclass(frozen=True, slots=True, eq=False)

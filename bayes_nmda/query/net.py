@@ -154,13 +154,20 @@ def _before(benefit: Floats, harm: Floats, prices: tuple[float, ...]) -> dict[fl
 
 def _sentence(sides: Sides, pair: Pair, row: dict[str, Any]) -> str:
     error = max(row["mcse"], row["mcse_lower"], row["mcse_upper"])
-    middle, low, high = (number(row[name], error) for name in ("estimate", "lower", "upper"))
-    unit, harm = sides.benefit.scale.unit, outcome(sides.harm.draws)
+    scale, counted = sides.benefit.scale, sides.benefit.scale.measure == "RD"
+    per, unit = (1000.0, "in 1000") if counted else (1.0, scale.unit)
+    names = ("estimate", "lower", "upper")
+    middle, low, high = (number(per * row[name], per * error) for name in names)
+    price, wanted = row["points_per_event"], outcome(sides.benefit.draws)
+    price_words = (
+        f"one person with {outcome(sides.harm.draws)} is worth {price:g} with {wanted}"
+        if counted
+        else f"{outcome(sides.harm.draws)} in everybody is worth {price:g} {unit} of {wanted}"
+    )
     return (
-        f"If {harm} in every person is worth {row['points_per_event']:g} {unit} of "
-        f"{outcome(sides.benefit.draws)}, the net benefit of {sides.drug(pair)} "
-        f"{sides.where(pair, row)} is {middle} {unit} (95 % "
-        f"credible interval {low} to {high}; positive favours the drug). The probability of a net "
-        f"benefit is {percent(row['probability'], row['mcse_probability'])} (before the data: "
-        f"{percent(row['prior_probability'], row['prior_mcse'])}). {sides.evidence(pair)}"
+        f"If {price_words}, the net benefit of {sides.drug(pair)} {sides.where(pair, row)} is "
+        f"{middle} {unit} (95 % credible interval {low} to {high}; positive favours the drug). The "
+        f"probability of a net benefit is {percent(row['probability'], row['mcse_probability'])} "
+        f"(before the data: {percent(row['prior_probability'], row['prior_mcse'])}). "
+        f"{sides.evidence(pair)}"
     )

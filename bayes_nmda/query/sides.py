@@ -8,11 +8,12 @@ does harm: no sign is left to the reader.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.errors import QueryError
-from bayes_nmda.query.answer import Answer, provenance_of
+from bayes_nmda.query.answer import Answer, estimand_of, provenance_of
 from bayes_nmda.query.distribution import Distribution
 from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
 from bayes_nmda.query.rows import about, named
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 
 #: What every joint statement about two separate fits assumes.
 INDEPENDENT: Final = (
-    "the models of benefit and of harm are fitted separately, and their errors are taken as "
-    "independent"
+    "The models of benefit and of harm are fitted separately. What is said of both at once takes "
+    "their errors as independent."
 )
+#: What is also assumed where the harm is reported without a timepoint.
+UNTIMED: Final = " The harm is reported without a timepoint, and is set beside each of the benefit."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Sides:
     benefit: Side
     harm: Side
     pairs: tuple[Pair, ...]
+    #: Cells of the benefit that were asked for and have no trial on the harm, in words.
+    left_out: str = ""
 
     @property
     def engine(self) -> str:
@@ -157,6 +162,7 @@ class Sides:
         if warnings:
             for record in records:
                 record["flags"] = ";".join(filter(None, [record["flags"], "gates_failed"]))
+        untimed = any(pair.benefit.timepoint and not pair.harm.timepoint for pair in self.pairs)
         about = {
             f"{name}_{key}": str(draws.attrs.get(key, ""))
             for name, draws in both.items()
@@ -176,7 +182,9 @@ class Sides:
                 "harm_measure": self.harm.scale.measure,
                 "comparator": ", ".join(dict.fromkeys(p.benefit.comparator for p in self.pairs)),
                 "engine": self.engine,
-                "assumes": INDEPENDENT,
+                **estimand_of(self.benefit.draws),
+                "assumes": INDEPENDENT + (UNTIMED if untimed else ""),
+                **({"left_out": self.left_out} if self.left_out else {}),
             },
             provenance={name: provenance_of(draws) for name, draws in both.items()},
             warnings=warnings,
@@ -242,10 +250,12 @@ def sides_of(
         timepoint=timepoint,
         needed=f"both a benefit in model {benefit.model} and a harm in model {harm.model}",
     )
+    alone = [] if drug or route or timepoint else [c for c in benefit.cells if not partner[c]]
     return Sides(
         benefit=Side(benefit, scale, scale.towards),
         harm=Side(harm, harm_scale, -harm_scale.towards),
         pairs=tuple(Pair(cell, found) for cell in chosen if (found := partner[cell])),
+        left_out=f"Without a trial in model {harm.model}: {_labels(alone)}." if alone else "",
     )
 
 
@@ -258,5 +268,5 @@ def _partner(cell: Cell, harms: tuple[Cell, ...]) -> Cell | None:
     return None
 
 
-def _labels(cells: tuple[Cell, ...]) -> str:
+def _labels(cells: Iterable[Cell]) -> str:
     return ", ".join(cell.label for cell in cells) or "none"

@@ -7,7 +7,7 @@ Carlo standard error, so that another run of the same model would print the same
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.query.draws import Cell, Draws
@@ -61,6 +61,12 @@ def outcome(draws: Draws) -> str:
     """Return the outcome as it stands in a sentence, ``"pain"``."""
     name = str(draws.attrs.get("outcome", ""))
     return _SHORT.get(name, OUTCOMES.get(name, name).lower())
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Return ``"depressive symptoms or opioid use"``, ``"a, b or c"``."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def versus(cell: Cell) -> str:

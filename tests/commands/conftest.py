@@ -1,13 +1,17 @@
 """Run the command line on the small stored posterior: as a process, or quickly within this one."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from bayes_nmda import cli, paths
+from tests.query.handmade import counts, log_or_of, tree_of
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,46 @@ def run_outside(stored_home):
         return Done(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def weighing_home(stored_home, tmp_path_factory):
+    """Return a home with ``small`` and, made by hand, a harm and a response as well."""
+    from bayes_nmda.data import table_digests
+    from bayes_nmda.model.spec import load_model, model_inputs
+    from bayes_nmda.posterior import store
+
+    home = tmp_path_factory.mktemp("weighing") / "home"
+    shutil.copytree(stored_home, home)
+    rng = np.random.default_rng(7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, paths.HOME_VARIABLE, str(home))
+        for name, centre, cells in (
+            ("any_adverse_event", 0.1, ["ketamine/intravenous", "magnesium/oral"]),
+            ("responder_30", 0.2, ["ketamine/topical/short", "memantine/oral/short"]),
+        ):
+            spec, (files, sampling) = load_model(name), model_inputs(name)
+            risk = centre + rng.uniform(-0.15, 0.15, (4, 200, len(cells)))
+            tree = tree_of(
+                counts(
+                    cells,
+                    log_or_of(risk),
+                    [["Alder 2001", "Elm 2005"], ["Fir 2006"]],
+                    benefit=spec.benefit,
+                    outcome=spec.select.outcome,
+                )
+            )
+            tree.attrs |= {
+                "model": name,
+                "spec": json.dumps(spec.to_mapping()),
+                "spec_hash": spec.hash,
+                "rows_hash": "rows",
+                "versions": "{}",
+                "model_files": json.dumps(files),
+                "seed": sampling.seed,
+                "chains": sampling.chains,
+                "draws": sampling.draws,
+                "gates_failed": "[]",
+            }
+            store.save(tree, inputs=table_digests())
+    return home

@@ -11,6 +11,7 @@ import pytest
 
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query import effect, new_trial, prob_benefit, prob_harm
+from tests.query.handmade import counts, log_or_of
 
 LOG_OR = np.log(
     [[0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0], [0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0]]
@@ -155,3 +156,59 @@ def test_a_standardised_difference_is_also_told_on_a_familiar_instrument(harm):
     assert float(prob_benefit(Standardised("positive"), measure="MD", at_least=15)) == np.mean(
         15 * LOG_OR >= 15
     )
+
+
+RD = np.array([[-0.1, 0.02, 0.05, 0.3]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("benefit", "outcome"),
+    [("negative", "nausea"), ("negative", "tolerability"), ("positive", "responder_50")],
+)
+@pytest.mark.parametrize("comparator", ["", " vs morphine"])
+def test_every_question_to_a_model_of_counts_has_the_answer_worked_out_by_hand(
+    benefit, outcome, comparator
+):
+    label = f"ketamine/oral{comparator}"
+    draws = log_or_of(RD)[..., None]
+    fit = counts([label], draws, [["Alder"]], benefit=benefit, outcome=outcome)
+    helps, hurts = (prob_benefit, prob_harm) if benefit == "positive" else (prob_harm, prob_benefit)
+    more = {"measure": "RD", "at_least": 0.04}
+    assert float(helps(fit, **more)) == 2 / 4  # more events: 0.05 and 0.3
+    assert float(hurts(fit, **more)) == 1 / 4  # fewer: -0.1
+    # the control risk is 0.2, so a risk ratio of 1.25 is a difference of 0.05, give or take a bit
+    assert float(helps(fit, measure="RR", at_least=1.2)) == 2 / 4
+    assert float(hurts(fit, measure="RR", at_least=1.9)) == 1 / 4  # 0.2 / 0.1
+    assert float(helps(fit, at_least=2)) == 1 / 4  # odds 0.25 against 1 at 0.5
+    assert float(helps(fit, measure="OR", at_least=3.9)) == 1 / 4
+    row = effect(fit, measure="RD").records[0]
+    assert row["median"] == pytest.approx(0.035)
+    against = comparator.removeprefix(" vs ") or "placebo"
+    assert f"compared with {against}" in effect(fit, measure="RR").sentence
+
+
+@pytest.mark.parametrize("benefit", ["negative", "positive"])
+def test_numbers_needed_tell_benefit_from_harm_by_the_direction_of_the_outcome(benefit):
+    draws = log_or_of(np.array([[0.1, 0.2, 0.25, 0.5]] * 2))[..., None]
+    row = effect(counts(["ketamine/oral"], draws, [["A"]], benefit=benefit), measure="NNT").records
+    assert row[0]["kind"] == ("NNTB" if benefit == "positive" else "NNTH")
+    assert row[0]["estimate"] == pytest.approx(1 / 0.225)
+    assert not row[0]["through_infinity"]
+    assert "\N{INFINITY}" not in row[0]["interval"]
+
+
+def test_no_difference_at_all_needs_infinitely_many_and_json_has_no_such_number():
+    fit = counts(["ketamine/oral"], np.zeros((2, 4, 1)), [["A"]])
+    answer = effect(fit, measure="NNT")
+    assert np.isinf(answer.records[0]["estimate"])
+    assert answer.to_dict()["rows"][0]["estimate"] is None
+    assert "NaN" not in json.dumps(answer.to_dict(), allow_nan=False)
+
+
+def test_a_placebo_cell_and_an_active_one_of_the_same_drug_are_not_one():
+    draws = np.concatenate([log_or_of(RD)[..., None], log_or_of(-RD / 2)[..., None]], axis=2)
+    fit = counts(["ketamine/oral", "ketamine/oral vs morphine"], draws, [["A"], ["A"]])
+    placebo, active = prob_harm(fit, measure="RD", at_least=0.04).records
+    assert (placebo["probability"], active["probability"]) == (2 / 4, 1 / 4)
+    assert "comparator" not in placebo
+    assert active["comparator"] == "morphine"
