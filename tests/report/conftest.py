@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 CHAINS, DRAWS = 4, 250
-DEFINITION = """
+PAIN = """
 title = "A small report"
 subtitle = "Made-up draws"
 
@@ -22,7 +22,9 @@ models = ["quick"]
 curve = [0, 40, 10]
 [section.labels]
 quick = "Quick"
-
+"""
+#: The same with a section of each other kind.
+WHOLE = f"""{PAIN}
 [[section]]
 kind = "harms"
 title = "Harms"
@@ -183,17 +185,23 @@ def _differences(frame, rng) -> dict[str, xr.Dataset]:
     }
 
 
-def store_fits() -> None:
-    """Store the made-up fit of every model of the report."""
+def store_fits(models: Iterable[str]) -> None:
+    """Store the made-up fits of some models."""
     from bayes_nmda.data import load_trials
     from bayes_nmda.effects import effect_table
     from bayes_nmda.model.spec import load_model
     from bayes_nmda.posterior import store
 
     trials = load_trials()
-    for name in MODELS:
+    for name in models:
         spec = load_model(name)
         store.save(made_up(spec, effect_table(trials, spec)), inputs=trials.digests)
+
+
+@pytest.fixture
+def whole() -> str:
+    """Return a definition with every kind of section."""
+    return WHOLE
 
 
 @pytest.fixture
@@ -202,24 +210,34 @@ def make_up():
     return made_up
 
 
-@pytest.fixture(scope="session")
-def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home whose report ``quick`` has been built once."""
+def built(home: Path, report: str, definition: str, models: Iterable[str]) -> Path:
+    """Return a home whose report has been built once."""
     from bayes_nmda import paths
     from bayes_nmda.report import build_report
 
-    home = tmp_path_factory.mktemp("report")
     for name in ("data", "models"):
         shutil.copytree(getattr(paths, name)(), home / name)
     shutil.copytree(paths.reports() / "templates", home / "reports" / "templates")
-    (home / "reports" / "quick.toml").write_text(DEFINITION, encoding="utf-8")
+    (home / "reports" / f"{report}.toml").write_text(definition, encoding="utf-8")
     for name, text in MODELS.items():
         (home / "models" / f"{name}.toml").write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, paths.HOME_VARIABLE, str(home))
-        store_fits()
-        assert build_report("quick").built
+        store_fits(models)
+        assert build_report(report).built
     return home
+
+
+@pytest.fixture(scope="session")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose report ``quick``, about pain alone, has been built once."""
+    return built(tmp_path_factory.mktemp("report"), "quick", PAIN, ["quick"])
+
+
+@pytest.fixture(scope="session")
+def told_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose report ``whole``, with every kind of section, has been built once."""
+    return built(tmp_path_factory.mktemp("whole"), "whole", WHOLE, MODELS)
 
 
 @pytest.fixture
@@ -233,14 +251,34 @@ def home(built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     return copy
 
 
+@pytest.fixture
+def told(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in the home of the whole report, which nobody may change."""
+    from bayes_nmda import paths
+
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(told_home))
+    return told_home
+
+
 @pytest.fixture(scope="session")
-def page(built_home: Path) -> str:
-    """Return the built page."""
-    return (built_home / "reports" / "latest" / "index.html").read_text(encoding="utf-8")
+def page(told_home: Path) -> str:
+    """Return the page of the whole report."""
+    return (told_home / "reports" / "latest" / "index.html").read_text(encoding="utf-8")
+
+
+def manifest_of(home: Path) -> dict:
+    """Return the manifest of the built report."""
+    text = (home / "reports" / "latest" / "manifest.json").read_text(encoding="utf-8")
+    return json.loads(text)
 
 
 @pytest.fixture(scope="session")
 def manifest(built_home: Path) -> dict:
-    """Return the manifest of the built report."""
-    text = (built_home / "reports" / "latest" / "manifest.json").read_text(encoding="utf-8")
-    return json.loads(text)
+    """Return the manifest of the report about pain alone."""
+    return manifest_of(built_home)
+
+
+@pytest.fixture(scope="session")
+def whole_manifest(told_home: Path) -> dict:
+    """Return the manifest of the whole report."""
+    return manifest_of(told_home)

@@ -37,9 +37,9 @@ def test_every_model_of_the_project_is_told():
         ("[[section]]", "[section]", "not TOML|section"),
     ],
 )
-def test_a_fault_is_named(home, old, new, words):
-    path = home / "reports" / "quick.toml"
-    path.write_text(path.read_text().replace(old, new))
+def test_a_fault_is_named(home, whole, old, new, words):
+    assert old in whole
+    (home / "reports" / "quick.toml").write_text(whole.replace(old, new))
     with pytest.raises(ReportError, match=words):
         load_definition("quick")
 
@@ -62,10 +62,9 @@ def test_an_unknown_report_is_told_the_known_ones(home):
         ),
     ],
 )
-def test_a_model_that_a_section_cannot_tell_is_named(home, old, new, words):
-    path = home / "reports" / "quick.toml"
-    text = path.read_text().replace(old, new).replace('quick_harm_alone = "Alone"', new_label(new))
-    path.write_text(text)
+def test_a_model_that_a_section_cannot_tell_is_named(home, whole, old, new, words):
+    text = whole.replace(old, new).replace('quick_harm_alone = "Alone"', new_label(new))
+    (home / "reports" / "quick.toml").write_text(text)
     definition = load_definition("quick")
     with pytest.raises(ReportError, match=words):
         require_kinds(definition, {name: load_model(name) for name in definition.models})

@@ -128,7 +128,7 @@ def test_the_summary_has_one_block_a_drug_and_route_with_benefits_and_harms(page
     assert "no trial reports it" in table
 
 
-def test_every_number_of_pain_in_the_summary_is_that_of_an_answer(home, parsed):
+def test_every_number_of_pain_in_the_summary_is_that_of_an_answer(told, parsed):
     tree = posterior("quick")
     text = words_of(parsed.rows["sof"])
     for mean, new in zip(effect(tree).records, new_trial(tree).records, strict=True):
@@ -141,7 +141,7 @@ def test_every_number_of_pain_in_the_summary_is_that_of_an_answer(home, parsed):
         assert said + " ".join(chances) in text
 
 
-def test_every_number_of_harm_in_the_summary_is_that_of_an_answer(home, parsed):
+def test_every_number_of_harm_in_the_summary_is_that_of_an_answer(told, parsed):
     tree = posterior("quick_harm")
     text = words_of(parsed.rows["sof"])
     risks, ratios = effect(tree, measure="RD").records, effect(tree, measure="RR").records
@@ -156,7 +156,7 @@ def test_every_number_of_harm_in_the_summary_is_that_of_an_answer(home, parsed):
         assert f"P(any harm) {chances[0]}, P(≥ 50 in 1000) {chances[1]}" in text
 
 
-def test_the_prior_alone_stands_once_under_the_summary(home, parsed):
+def test_the_prior_alone_stands_once_under_the_summary(told, parsed):
     record = prob_benefit(posterior("quick"), at_least=10).records[0]
     last = " ".join(parsed.rows["sof"][-1]).split("new trial")[1]
     assert numbers.prior_chance(record) in last
@@ -189,7 +189,7 @@ def test_active_comparators_are_named_and_stand_apart_from_placebo(parsed):
         assert "methadone" not in words_of(parsed.rows[name])
 
 
-def test_every_net_benefit_is_that_of_an_answer(home, parsed):
+def test_every_net_benefit_is_that_of_an_answer(told, parsed):
     answer = net_benefit(posterior("quick"), posterior("quick_harm"), points_per_event=[0, 1])
     text = words_of(parsed.rows["net-table"])
     for record in answer.records:
@@ -217,8 +217,8 @@ def test_the_mass_cut_from_the_prior_of_tau_is_printed(page):
     assert "4.1\N{NO-BREAK SPACE}% above 50 points" in page
 
 
-def test_markdown_tables_and_posteriors_stand_beside_the_page(built_home, manifest):
-    latest = built_home / "reports" / "latest"
+def test_markdown_tables_and_posteriors_stand_beside_the_page(told, whole_manifest):
+    latest = told / "reports" / "latest"
     assert (latest / "report.md").read_text(encoding="utf-8").startswith("# A small report")
     names = ["summary_of_findings", "prob_benefit", "replication", "gates", "scenarios", "harms"]
     names += ["responders", "function", "active", "tradeoff", "net_benefit", "gate_summary"]
@@ -226,5 +226,5 @@ def test_markdown_tables_and_posteriors_stand_beside_the_page(built_home, manife
         assert (latest / "tables" / f"{name}.csv").is_file()
         assert (latest / "tables" / f"{name}.json").is_file()
     shipped = {path.stem for path in (latest / "posteriors").glob("*.nc")}
-    assert shipped == {row["model"] for row in manifest["models"]}
+    assert shipped == {row["model"] for row in whole_manifest["models"]}
     assert len(shipped) == 6
