@@ -6,7 +6,6 @@ instrument. Digits are those that the Monte Carlo error allows; people are whole
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from bayes_nmda.query import words
@@ -71,11 +70,11 @@ def review_ratio(review: Review) -> str:
 
 
 def needed(record: Record) -> str:
-    """Return a number needed, ``"NNTH 7.5"``; ``"none"`` where there is no difference at all."""
-    number = record["estimate"]
-    if math.isinf(number):
-        return f"{record['kind']} \N{INFINITY}"
-    return f"{record['kind']} {number:.1f}" if number < 9.95 else f"{record['kind']} {number:.0f}"
+    """Return a number needed, ``"NNTH 7.5"``, beyond 1000 only that it is more."""
+    number, kind = record["estimate"], record["kind"]
+    if number > AMONG:
+        return f"{kind} > {AMONG}"
+    return f"{kind} {number:.1f}" if number < 9.95 else f"{kind} {number:.0f}"
 
 
 def needed_range(record: Record) -> str:

@@ -106,8 +106,8 @@ def _leading_harm(content: Content, harm: Outcome) -> str:
         f"Harm is the other side. With {line.route} {line.drug}, {more(line.lead)} people in 1000 "
         f"have {name} than with {line.comparator} (95 % interval {more_range(line.lead)}); the "
         f"risk ratio is {amounts.ratio(ratio)} ({amounts.ratio_range(ratio)}). The probability "
-        f"that it raises the risk at all is {chance(line.chances['harm', 0.0])}, by at least "
-        f"{thousand(size)} in 1000 {chance(line.chances['harm', size])} "
+        f"that it raises the risk at all is {chance(line.chances['harm', 0.0])}, and by at "
+        f"least {thousand(size)} in 1000 it is {chance(line.chances['harm', size])} "
         f"({count(line.trials, 'trial')}, {line.participants:,} participants)."
     )
     if published:
