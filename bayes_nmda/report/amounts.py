@@ -73,7 +73,7 @@ def needed(record: Record) -> str:
     """Return a number needed, ``"NNTH 7.5"``, beyond 1000 only that it is more."""
     number, kind = record["estimate"], record["kind"]
     if number > AMONG:
-        return f"{kind} > {AMONG}"
+        return f"{kind}\N{NO-BREAK SPACE}>\N{NO-BREAK SPACE}{AMONG}"
     return f"{kind} {number:.1f}" if number < 9.95 else f"{kind} {number:.0f}"
 
 
