@@ -156,11 +156,15 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.effects.replication import replication
     from bayes_nmda.model.spec import load_model
     from bayes_nmda.posterior.families import obtain_all
-    from bayes_nmda.report.content import FIRST, Fit, gather
+    from bayes_nmda.report.content import gather
     from bayes_nmda.report.engines import agreement, influence
+    from bayes_nmda.report.fits import fit_of
+    from bayes_nmda.report.kinds import require_kinds
+    from bayes_nmda.report.pain import FIRST
 
     say("checking models and data")
     specs = [load_model(model) for model in definition.models]
+    require_kinds(definition, {spec.name: spec for spec in specs})
     trials = load_trials()
     effects = [effect_table(trials, spec) for spec in specs]
     say("replicating the review")
@@ -169,19 +173,15 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     say("fitting models")
     found = obtain_all(list(zip(specs, effects, strict=True)), inputs=trials.digests, progress=say)
     fits = [
-        Fit(spec, label, tree, gates)
-        for spec, label, (tree, gates) in zip(specs, definition.labels, found, strict=True)
+        fit_of(spec, definition.label(spec.name), rows, tree, gates)
+        for spec, rows, (tree, gates) in zip(specs, effects, found, strict=True)
     ]
     say("comparing engines")
-    compared = [
-        agreement(fit.spec, rows, fit.tree) for fit, rows in zip(fits, effects, strict=True)
-    ]
+    compared = [agreement(fit.spec, fit.effects, fit.tree) for fit in fits]
     say("leaving out each trial")
     moved = influence(specs[0], effects[0], specs[0].thresholds.benefit[FIRST])
     say("asking questions")
-    return gather(
-        definition, fits, trials, effects[0], table, pd.concat(compared, ignore_index=True), moved
-    )
+    return gather(definition, fits, trials, table, pd.concat(compared, ignore_index=True), moved)
 
 
 def require_replication(table: pd.DataFrame) -> None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayes_nmda.query import Answer
-    from bayes_nmda.report.content import Cell, Content
+    from bayes_nmda.report.content import Content
+    from bayes_nmda.report.pain import Cell
 
 _HEIGHT: Final = 2.7
 

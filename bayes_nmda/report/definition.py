@@ -1,4 +1,4 @@
-"""A report definition: which models are told, under which names, and what is asked of them.
+"""A report definition: which models are told, in which sections, and under which names.
 
 Reads ``reports/NAME.toml`` with the standard library alone, so that the question whether a report
 is stale costs next to nothing.
@@ -7,14 +7,63 @@ is stale costs next to nothing.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bayes_nmda import paths
 from bayes_nmda.errors import ReportError, SpecError
 from bayes_nmda.model.files import locate, model_names
 
-_KEYS: Final = {"title", "subtitle", "models", "labels", "curve", "harms"}
+_KEYS: Final = ("title", "subtitle", "section")
+#: Every kind of section with the keys that only it takes; those of the first tuple it must have.
+KINDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "pain": (("curve",), ()),
+    "responders": ((), ()),
+    "harms": ((), ("beside",)),
+    "function": ((), ()),
+    "tradeoff": (("at_least", "at_most"), ("points_per_event",)),
+    "active": ((), ()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of a report: some models, told in one way.
+
+    Attributes
+    ----------
+    kind
+        How they are told: a key of `KINDS`.
+    title
+        Heading.
+    models
+        Names of model files. Of ``pain`` the first is the primary analysis and the others are
+        scenarios of it; of ``tradeoff`` there are two, a benefit and a harm.
+    labels
+        What a model is called; needed where several are about one outcome.
+    beside
+        Of ``harms``: the first model under other assumptions.
+    curve
+        Of ``pain``: first and last threshold and the step of the probability curve, in the
+        model's unit.
+    at_least, at_most
+        Of ``tradeoff``: sizes of benefit, in the unit of the benefit, and the largest increases of
+        risk that somebody may accept for them.
+    points_per_event
+        Of ``tradeoff``: how much benefit one person is thought to give up to spare another one
+        event.
+    """
+
+    kind: str
+    title: str
+    models: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    curve: tuple[float, ...] = ()
+    at_least: tuple[float, ...] = ()
+    at_most: tuple[float, ...] = ()
+    points_per_event: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +76,33 @@ class ReportDefinition:
         File name without ending.
     title, subtitle
         Heading of the page.
-    models
-        Names of model files; the first is the primary analysis, the others are told beside it.
-    labels
-        What each model is called in the report, in the order of ``models``.
-    curve
-        First and last threshold and the step of the probability curve, in the model's unit.
-    harms
-        Outcomes of harm whose published results are cited.
+    sections
+        In the order of the page; the first is about pain and holds the primary analysis.
     """
 
     name: str
     title: str
     subtitle: str
-    models: tuple[str, ...]
-    labels: tuple[str, ...]
-    curve: tuple[float, float, float]
-    harms: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of all models, each once, the primary analysis first."""
+        named = (name for part in self.sections for name in (*part.models, *part.beside))
+        return tuple(dict.fromkeys(named))
 
     @property
     def primary(self) -> str:
         """Name of the primary analysis."""
-        return self.models[0]
+        return self.sections[0].models[0]
+
+    def section(self, kind: str) -> Section | None:
+        """Return the section of a kind, None where the report has none."""
+        return next((part for part in self.sections if part.kind == kind), None)
+
+    def label(self, model: str) -> str:
+        """Return what a model is called, nothing where its outcome names it."""
+        return next((part.labels[model] for part in self.sections if model in part.labels), "")
 
 
 def report_names() -> list[str]:
@@ -70,57 +124,108 @@ def load_definition(name: str) -> ReportDefinition:
         raise ReportError(
             f"found the report {name!r}; allowed are {', '.join(report_names()) or 'none'}"
         )
+    where = f"reports/{path.name}"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ReportError(f"reports/{path.name}: this is not TOML in UTF-8: {error}") from error
-    where = f"reports/{path.name}"
-    extra = sorted(set(table) - _KEYS)
-    missing = sorted(_KEYS - set(table))
-    if extra or missing:
-        found = f"missing {', '.join(missing)}" if missing else f"found {', '.join(extra)}"
-        raise ReportError(f"{where}: {found}; it takes exactly {', '.join(sorted(_KEYS))}")
-    models = _texts(where, "models", table["models"])
-    for model in models:
-        try:
-            locate(model, paths.models())
-        except SpecError as error:
-            raise ReportError(
-                f"{where}: models: found {model!r}; allowed are {', '.join(model_names())}"
-            ) from error
-    labels = table["labels"]
-    if not isinstance(labels, dict) or set(labels) != set(models):
-        raise ReportError(f"{where}: labels: each of {', '.join(models)} needs exactly one")
+        raise ReportError(f"{where}: this is not TOML in UTF-8: {error}") from error
+    _check_keys(where, table, _KEYS, ())
+    parts = table["section"]
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise ReportError(f"{where}: section: found {parts!r}; allowed are tables [[section]]")
+    sections = tuple(_section(where, number, part) for number, part in enumerate(parts, start=1))
+    kinds = [part.kind for part in sections]
+    if kinds[:1] != ["pain"] or len(set(kinds)) < len(kinds):
+        raise ReportError(
+            f"{where}: section: found {', '.join(kinds) or 'none'}; allowed is pain first, then "
+            f"each of {', '.join(KINDS)} at most once"
+        )
     return ReportDefinition(
         name,
-        _text(where, "title", table["title"]),
-        _text(where, "subtitle", table["subtitle"]),
-        models,
-        tuple(_text(where, f"labels.{model}", labels[model]) for model in models),
-        _curve(where, table["curve"]),
-        _texts(where, "harms", table["harms"]),
+        _text(f"{where}: title", table["title"]),
+        _text(f"{where}: subtitle", table["subtitle"]),
+        sections,
     )
 
 
-def _text(where: str, key: str, value: Any) -> str:
+def _section(where: str, number: int, table: dict[str, Any]) -> Section:
+    where = f"{where}: section {number}"
+    kind = table.get("kind")
+    if kind not in KINDS:
+        raise ReportError(f"{where}: kind: found {kind!r}; allowed are {', '.join(KINDS)}")
+    where += f" ({kind})"
+    needed, more = KINDS[kind]
+    _check_keys(where, table, ("kind", "title", "models", *needed), ("labels", *more))
+    models = _models(f"{where}: models", table["models"])
+    if kind == "tradeoff" and len(models) != 2:
+        raise ReportError(
+            f"{where}: models: found {len(models)}; allowed are two, a benefit and a harm"
+        )
+    beside = _models(f"{where}: beside", table["beside"]) if "beside" in table else ()
+    labels = table.get("labels", {})
+    wanted = models if kind == "pain" else beside
+    unknown = sorted(set(labels) - {*models, *beside}) if isinstance(labels, dict) else ["labels"]
+    if unknown or not set(wanted) <= set(labels):
+        raise ReportError(
+            f"{where}: labels: each of {', '.join(wanted) or 'no model'} needs exactly one"
+            + (f"; found {', '.join(unknown)}" if unknown else "")
+        )
+    return Section(
+        kind,
+        _text(f"{where}: title", table["title"]),
+        models,
+        {model: _text(f"{where}: labels.{model}", label) for model, label in labels.items()},
+        beside,
+        _curve(f"{where}: curve", table["curve"]) if "curve" in table else (),
+        *(
+            _numbers(f"{where}: {key}", table[key]) if key in table else ()
+            for key in ("at_least", "at_most", "points_per_event")
+        ),
+    )
+
+
+def _check_keys(
+    where: str, table: dict[str, Any], needed: tuple[str, ...], more: tuple[str, ...]
+) -> None:
+    missing = [key for key in needed if key not in table]
+    extra = [key for key in table if key not in (*needed, *more)]
+    if missing or extra:
+        found = f"missing {', '.join(missing)}" if missing else f"found {', '.join(extra)}"
+        optional = f", and may take {', '.join(more)}" if more else ""
+        raise ReportError(f"{where}: {found}; it takes {', '.join(needed)}{optional}")
+
+
+def _text(where: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ReportError(f"{where}: {key}: found {value!r}; allowed is text")
+        raise ReportError(f"{where}: found {value!r}; allowed is text")
     return value
 
 
-def _texts(where: str, key: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or len(set(value)) != len(value):
-        raise ReportError(f"{where}: {key}: found {value!r}; allowed is a list of different names")
-    return tuple(_text(where, key, item) for item in value)
+def _models(where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or len(set(map(str, value))) != len(value):
+        raise ReportError(f"{where}: found {value!r}; allowed is a list of different names")
+    for model in value:
+        try:
+            locate(_text(where, model), paths.models())
+        except SpecError as error:
+            raise ReportError(
+                f"{where}: found {model!r}; allowed are {', '.join(model_names())}"
+            ) from error
+    return tuple(value)
 
 
-def _curve(where: str, value: Any) -> tuple[float, float, float]:
+def _numbers(where: str, value: Any) -> tuple[float, ...]:
+    good = isinstance(value, list) and value and all(type(x) in (int, float) for x in value)
+    if not good or value != sorted(set(value)):
+        raise ReportError(f"{where}: found {value!r}; allowed are increasing numbers")
+    return tuple(map(float, value))
+
+
+def _curve(where: str, value: Any) -> tuple[float, ...]:
     good = isinstance(value, list) and len(value) == 3
     if not good or not all(type(x) in (int, float) for x in value):
-        raise ReportError(f"{where}: curve: found {value!r}; allowed are [first, last, step]")
+        raise ReportError(f"{where}: found {value!r}; allowed are [first, last, step]")
     first, last, step = map(float, value)
     if not (0 <= first < last and 0 < step <= last - first):
-        raise ReportError(
-            f"{where}: curve: found {value!r}; allowed is 0 <= first < last, step > 0"
-        )
+        raise ReportError(f"{where}: found {value!r}; allowed is 0 <= first < last, step > 0")
     return first, last, step

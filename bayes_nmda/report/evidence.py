@@ -18,7 +18,7 @@ _ROW: Final = 0.34
 _LETTER: Final = {"immediate": "i", "short": "s", "medium": "m", "": ""}
 
 
-def map_rows(answer: Answer) -> list[str]:
+def map_columns(answer: Answer) -> list[str]:
     """Return drugs and routes that any trial with usable numbers has, in order."""
     rows: dict[str, int] = {}
     for record in answer.records:
@@ -27,9 +27,21 @@ def map_rows(answer: Answer) -> list[str]:
     return [label for label, trials in rows.items() if trials]
 
 
+def further_trials(answer: Answer) -> dict[str, int]:
+    """Return the known trials without a usable number, by drug and route; none where there is none.
+
+    Routes that no trial states are the drug alone.
+    """
+    found = {
+        cell_label(record["drug"], record["route"]): int(record["trials_without_numbers"])
+        for record in answer.records
+    }
+    return {label: number for label, number in found.items() if number}
+
+
 def evidence_figure(answer: Answer) -> Figure:
     """Return the map as a grid: outcomes down, drugs and routes across, timepoints inside."""
-    columns = map_rows(answer)
+    columns, further = map_columns(answer), further_trials(answer)
     outcomes = list(dict.fromkeys(record["outcome"] for record in answer.records))
     fields: dict[tuple[str, str], list[str]] = {}
     inferred: set[str] = set()
@@ -48,19 +60,25 @@ def evidence_figure(answer: Answer) -> Figure:
         f"{holes} of {len(columns) * len(outcomes)} fields hold no trial. The table of the "
         "evidence map gives every number."
     )
-    with canvas(PAGE, 1.3 + _ROW * len(outcomes)) as figure:
+    last = len(outcomes)
+    with canvas(PAGE, 1.3 + _ROW * (len(outcomes) + 1)) as figure:
         axes = figure.subplots()
         for x, label in enumerate(columns):
             for y, name in enumerate(outcomes):
                 _field(axes, x, y, fields.get((label, name)))
-        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(outcomes) - 0.5, -0.5))
+            if label in further:
+                words = f"+{further[label]}"
+                axes.text(x, last, words, ha="center", va="center", color=GREY, weight="bold")
+        axes.axhline(last - 0.5, color=GREY, lw=0.8)
+        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(last + 0.5, -0.5))
         names = [
-            title(label.split("/")[0]) + "\n" + label.split("/")[1]
-            + (" *" if label in inferred else "")
+            title(label.replace("/", "\n")) + (" *" if label in inferred else "")
             for label in columns
-        ]  # fmt: skip
+        ]
         axes.set_xticks(range(len(columns)), names, rotation=40, ha="left", rotation_mode="anchor")
-        axes.set_yticks(range(len(outcomes)), [outcome(name) for name in outcomes])
+        axes.set_yticks(
+            range(last + 1), [*(outcome(name) for name in outcomes), "Trials without numbers"]
+        )
         axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
         for side in ("left", "bottom"):
             axes.spines[side].set_visible(False)
@@ -69,9 +87,23 @@ def evidence_figure(answer: Answer) -> Figure:
         "Trials with usable numbers against placebo. Inside a field: trials at the review's "
         "immediate (i), short (s) and medium (m) timepoint; a number without letter where the "
         "review has no timepoint. Hatched, ∅: no trial gives a usable number. * the route of at "
-        "least one trial is inferred, not confirmed."
+        "least one trial is inferred, not confirmed. Last row: further known trials of the drug "
+        "and route that give no usable number on anything; a trial with two drugs or routes counts "
+        "in each." + _elsewhere(further, columns)
     )
     return Figure("evidence-map", svg, caption, alt)
+
+
+def _elsewhere(further: dict[str, int], columns: list[str]) -> str:
+    """Return the further trials that have no column of their own, in words."""
+    others = [
+        f"{label.replace('/', ', ') if '/' in label else f'{label}, route not stated'} ({number})"
+        for label, number in further.items()
+        if label not in columns
+    ]
+    if not others:
+        return ""
+    return f" Without a column, because no trial gives a number: {'; '.join(others)}."
 
 
 def _field(axes: Axes, x: int, y: int, words: list[str] | None) -> None:

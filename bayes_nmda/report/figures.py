@@ -10,8 +10,11 @@ from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
 from bayes_nmda.report.engines import influence_figure
 from bayes_nmda.report.evidence import evidence_figure
 from bayes_nmda.report.forest import forest, limits
+from bayes_nmda.report.harms import harm_map, sensitivity_figure
 from bayes_nmda.report.numbers import comparator_words
 from bayes_nmda.report.scenarios import scenario_figure
+from bayes_nmda.report.tradeoffs import tradeoff_figure
+from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
@@ -24,6 +27,12 @@ def partition_words(partition: str) -> str:
     return f"{drug.capitalize()}, {route}" if route else drug.capitalize()
 
 
+def comparison_words(comparison: str) -> str:
+    """Return a partition and its comparator as a heading, "Ketamine, oral, against methadone"."""
+    partition, _, comparator = comparison.partition(AGAINST)
+    return f"{partition_words(partition)}, against {comparator or 'placebo'}"
+
+
 def figures(content: Content) -> dict[str, Figure]:
     """Return every figure by name, in the order of the report."""
     return {figure.name: figure for figure in _drawn(content)}
@@ -32,7 +41,7 @@ def figures(content: Content) -> dict[str, Figure]:
 def _drawn(content: Content) -> Iterator[Figure]:
     spec = content.primary.spec
     span = limits(content.contrasts)
-    for partition in content.partitions:
+    for partition in dict.fromkeys(cell.partition for cell in content.cells):
         words = partition_words(partition)
         yield forest(
             words,
@@ -46,6 +55,7 @@ def _drawn(content: Content) -> Iterator[Figure]:
         )
         yield threshold_curves(content, partition, words)
         yield prior_and_posterior(content, partition, words)
+    yield from _of_outcomes(content)
     yield evidence_figure(content.answers["evidence_map"])
     yield scenario_figure(content)
     influence = influence_figure(content)
@@ -54,3 +64,16 @@ def _drawn(content: Content) -> Iterator[Figure]:
     yield predictive_figure(content)
     yield rank_figure(content.primary.tree)
     yield energy_figure(content.primary.tree)
+
+
+def _of_outcomes(content: Content) -> Iterator[Figure]:
+    section = content.definition.section("harms")
+    if section is not None:
+        yield harm_map(content)
+    if section is not None and section.beside:
+        models = [section.models[0], *section.beside]
+        labels = [content.definition.label(model) or "Primary" for model in models]
+        yield sensitivity_figure([content.outcomes[model] for model in models], labels)
+    if content.tradeoffs is not None:
+        for partition in content.tradeoffs.partitions:
+            yield tradeoff_figure(content.tradeoffs, partition, partition_words(partition))

@@ -7,7 +7,7 @@ timepoint stand the mean effect (diamond) and the effect to expect in a new tria
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.report import numbers
 from bayes_nmda.report.numbers import JUDGEMENTS, LETTERS, identifier, interval, signed
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from bayes_nmda.report.content import Cell, Contrast, Record
+    from bayes_nmda.report.fits import Record
+    from bayes_nmda.report.pain import Cell, Contrast
 
 #: Inches a row, and above and below the rows.
 _ROW: Final = 0.265
@@ -110,8 +111,8 @@ def forest(
     return Figure(name, svg, caption, alt)
 
 
-def _text(axes: Axes, x: float, y: float, words: str, **style: object) -> None:
-    axes.text(x, y, words, transform=axes.get_yaxis_transform(), va="center", **style)  # type: ignore[arg-type] # Matplotlib types every keyword of a text apart
+def _text(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
+    axes.text(x, y, words, transform=axes.get_yaxis_transform(), va="center", **style)
 
 
 def _heading(axes: Axes) -> None:
@@ -157,8 +158,10 @@ def _cell(axes: Axes, y: int, cell: Cell, contrasts: Sequence[Contrast]) -> int:
 
 
 def _words(record: Record) -> str:
+    if "mcse_lower" in record:
+        return f"{numbers.estimate(record)} ({numbers.limits(record)})"
     low, high = (signed(record[name], 0) for name in ("lower", "upper"))
-    return f"{signed(record['estimate'], 0)} ({low} to {high})"
+    return f"{signed(record['estimate'], 0)} ({low} to {high})"  # the ends have no error of theirs
 
 
 def _judgement(axes: Axes, y: float, rob: str) -> None:

@@ -5,10 +5,10 @@ Every number here is one of the specification; a different file gives different 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bayes_nmda.report.numbers import outcome
+from bayes_nmda.report.paragraphs import Paragraph, Reference
 
 if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
@@ -31,25 +31,10 @@ PARAMETERS: Final = {
         "SD between timepoints of one drug and route",
     ),
     "sd_trial_timepoint": (r"\omega", "SD between timepoints within one trial"),
+    "baseline": (r"b", "log odds of an event in each control arm"),
+    "overdispersion": (r"\phi", "how much more than binomial the counts of an arm scatter"),
 }
 _CELL: Final = r"\theta_{\mathrm{cell}}"
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """One step of the methods: words, then formulas in the language of `formulas`."""
-
-    heading: str
-    words: str
-    formulas: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """One cited source."""
-
-    words: str
-    doi: str = ""
 
 
 def methods(spec: ModelSpec) -> list[Paragraph]:

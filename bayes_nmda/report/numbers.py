@@ -83,6 +83,11 @@ def chance(record: Mapping[str, Any]) -> str:
     return words.percent(record["probability"], record["mcse"])
 
 
+def short_chance(record: Mapping[str, Any]) -> str:
+    """Return the probability for a narrow column, "< 1 %" where the sentence says less than 1 %."""
+    return chance(record).replace("less than ", "< ").replace("more than ", "> ")
+
+
 def prior_chance(record: Mapping[str, Any]) -> str:
     """Return the probability that the prior alone gives."""
     return words.percent(record["prior_probability"], record["prior_mcse"])

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda import __version__, paths
-from bayes_nmda.report import limitations, numbers, provenance, tables
-from bayes_nmda.report.content import FIRST
+from bayes_nmda.report import (
+    amounts,
+    findings,
+    further,
+    gating,
+    limitations,
+    numbers,
+    provenance,
+    tables,
+)
+from bayes_nmda.report.counted import COUNTED_REFERENCES, counted_methods
 from bayes_nmda.report.curves import legend_note
 from bayes_nmda.report.engines import most_influential
-from bayes_nmda.report.evidence import map_rows
-from bayes_nmda.report.figures import partition_words
+from bayes_nmda.report.figures import comparison_words, partition_words
 from bayes_nmda.report.formulas import NBSP, mathml
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, methods
-from bayes_nmda.report.summary import leading_cell, published_harms, summary, unreported
+from bayes_nmda.report.pain import FIRST
+from bayes_nmda.report.summary import leading_cell, summary, unreported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +44,11 @@ def _interval(pair: tuple[float, float], decimals: int = 1) -> str:
     return numbers.interval(low, high, decimals)
 
 
+def _plain_text(markup: str) -> str:
+    """Return the words of a piece of the page, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", str(markup))).split())
+
+
 def environment() -> Environment:
     """Return the templates of ``reports/templates`` with the words and numbers they use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -47,6 +63,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "chance": numbers.chance,
+        "short_chance": numbers.short_chance,
         "prior_chance": numbers.prior_chance,
         "estimate": numbers.estimate,
         "limits": numbers.limits,
@@ -60,6 +77,21 @@ def environment() -> Environment:
         "judgement": lambda rob: numbers.JUDGEMENTS[rob],
         "mathml": mathml,
         "sentence_case": numbers.title,
+        "plain_text": _plain_text,
+        "thousand": amounts.thousand,
+        "more": amounts.more,
+        "more_range": amounts.more_range,
+        "risk_with": amounts.risk_with,
+        "ratio": amounts.ratio,
+        "ratio_range": amounts.ratio_range,
+        "review_ratio": amounts.review_ratio,
+        "needed": amounts.needed,
+        "needed_range": amounts.needed_range,
+        "net_chance": amounts.net_chance,
+        "comparison_words": comparison_words,
+        "better": amounts.better,
+        "better_range": amounts.better_range,
+        "better_review": amounts.better_review,
     }
     made.globals["count"] = numbers.count
     return made
@@ -99,7 +131,8 @@ def context(
 ) -> dict[str, Any]:
     """Return everything a template may name."""
     spec = content.primary.spec
-    gates = tables.gates(content)
+    harms = content.told("harms")
+    function = content.told("function")
     return {
         "definition": content.definition,
         "spec": spec,
@@ -109,21 +142,28 @@ def context(
         "leader": leading_cell(content),
         "summary": summary(content),
         "unreported": unreported(content),
-        "harms": published_harms(content),
+        "findings": findings.findings(content),
+        "counted": findings.counted(content),
+        "size_of": findings.size_of,
         "legend_note": legend_note(content),
-        "map_rows": map_rows(content.answers["evidence_map"]),
+        "printed": further.printed_results(content.trials),
+        "further": further.further_trials(content.trials),
         "methods": methods(spec),
+        "counted_methods": counted_methods(harms[0].fit.spec) if harms else [],
+        "bases": [told.fit.spec for told in (*harms[:1], *function[:1])],
         "parameters": PARAMETERS,
-        "references": REFERENCES,
+        "references": (*REFERENCES, *(COUNTED_REFERENCES if harms else ())),
         "engines": tables.engines(content),
         "influential": most_influential(content),
-        "gates": [dict(row) for row in gates.to_dict("records")],
+        "gates": sum(len(fit.gates) for fit in content.fits),
+        "gate_rows": gating.gate_summary(content).to_dict("records"),
         "primary_gates": content.primary.gates.to_dict("records"),
         "loo": loo,
         "loo_rows": list(zip(loo.trials, loo.elpd_i, loo.pareto_k, strict=True)),
         "flags": limitations.flag_counts(content),
+        "contrasts": len(limitations.rows(content)),
         "bias": limitations.bias_counts(content),
-        "decisions": limitations.decisions(content).to_dict("records"),
+        "decisions": content.trials.decisions.to_dict("records"),
         "replication": content.replication.to_dict("records"),
         "reproduced": int(content.replication["reproduced"].sum()),
         "models": provenance.models(content),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.report.content import FIRST
 from bayes_nmda.report.numbers import chance, estimate, title
+from bayes_nmda.report.pain import FIRST
 from bayes_nmda.report.style import (
     BLUE,
     GREEN,
@@ -21,7 +21,8 @@ from bayes_nmda.report.style import (
 )
 
 if TYPE_CHECKING:
-    from bayes_nmda.report.content import Content, Scenario
+    from bayes_nmda.report.content import Content
+    from bayes_nmda.report.pain import Scenario
 
 _STEP: Final = 0.105
 #: Looks of scenarios after the primary one, in the order of the report definition.

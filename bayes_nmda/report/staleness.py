@@ -18,6 +18,10 @@ from bayes_nmda.report.provenance import digest_of, sha256, versions
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
+TEMPLATES: Final = (
+    *("report.html.j2", "findings.html.j2", "outcomes.html.j2", "basis.html.j2"),
+    *("report.md.j2", "_macros.j2", "style.css"),
+)
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 #: Code that moves a number or a word of a report.
 _STAGES: Final = ("data", "effects", "model", "posterior", "query", "report")
@@ -121,6 +125,6 @@ def _moved(kind: str, now: dict[str, str], was: dict[str, str]) -> list[str]:
 
 def require_templates() -> None:
     """Raise `ReportError` if a template is missing, before anything is sampled."""
-    for name in ("report.html.j2", "report.md.j2", "_macros.j2", "style.css"):
+    for name in TEMPLATES:
         if not (paths.reports() / "templates" / name).is_file():
             raise ReportError(f"reports/templates/{name}: found no such file; restore it")

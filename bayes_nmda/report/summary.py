@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.report.content import FIRST
-from bayes_nmda.report.numbers import chance, count, interval, limits, outcome, signed
+from bayes_nmda.report import amounts
+from bayes_nmda.report.amounts import more, more_range, thousand
+from bayes_nmda.report.findings import size_of
+from bayes_nmda.report.numbers import chance, count, interval, limits, outcome, prior_chance, signed
+from bayes_nmda.report.pain import FIRST
 
 if TYPE_CHECKING:
-    from bayes_nmda.report.content import Cell, Content
+    from bayes_nmda.report.content import Content
+    from bayes_nmda.report.fits import Record
+    from bayes_nmda.report.outcomes import Line, Outcome
+    from bayes_nmda.report.pain import Cell
 
 #: Outcomes whose absence the review itself names as a finding.
 _UNREPORTED: Final = ("depressive_symptoms", "opioid_use")
-
-
-@dataclass(frozen=True, slots=True)
-class Harm:
-    """What the review published on a harm: a risk ratio with its interval, not analysed anew."""
-
-    words: str
-    estimate: str
-    interval: str
-    certainty: str
+_SERIOUS: Final = "serious_adverse_event"
 
 
 def leading_cell(content: Content) -> Cell:
@@ -64,15 +60,7 @@ def summary(content: Content) -> list[str]:
         f"In a new trial of that combination the effect may lie anywhere from "
         f"{limits(leader.new)} {spec.unit} (95 % prediction interval).",
     ]
-    harms = published_harms(content)
-    if harms:
-        said = "; ".join(
-            f"{harm.words}: risk ratio {harm.estimate} ({harm.interval}), certainty "
-            f"{harm.certainty}"
-            for harm in harms
-        )
-        lines.append(f"Harms are not modelled in this report. The review itself published: {said}.")
-    return lines
+    return [*lines, *harm_sentences(content), *_both(content, leader)]
 
 
 def _elsewhere(content: Content, leader: Cell) -> list[str]:
@@ -90,23 +78,99 @@ def _elsewhere(content: Content, leader: Cell) -> list[str]:
     ]
 
 
-def published_harms(content: Content) -> list[Harm]:
-    """Return the pooled results on harms that the review published, as printed."""
-    table = content.trials.published
-    rows = table[(table["kind"] == "pooled") & table["outcome"].isin(content.definition.harms)]
-    harms = []
-    for row in rows.to_dict("records"):
+def harm_sentences(content: Content) -> list[str]:
+    """Return what is known of harm: the first outcome of its section where most is, and the rarest.
+
+    The first sentence is about the drug and route whose result the review itself published, or
+    else the one with the highest probability of harm.
+    """
+    outcomes = content.told("harms")
+    if not outcomes:
+        return []
+    said = [_leading_harm(content, outcomes[0])]
+    serious = next((o for o in outcomes if o.fit.spec.select.outcome == _SERIOUS), None)
+    if serious is not None:
+        said.append(_rare_harm(serious))
+    return said
+
+
+def _leading_harm(content: Content, harm: Outcome) -> str:
+    published = _published(content, harm)
+    if published:
+        line = published[0]
+    else:
+        line = max(harm.lines, key=lambda one: float(one.chances["harm", 0.0]["probability"]))
+    size = size_of(harm)
+    name, ratio = outcome(line.outcome).lower(), line.estimates["RR"]
+    words = (
+        f"Harm is the other side. With {line.route} {line.drug}, {more(line.lead)} people in 1000 "
+        f"have {name} than with {line.comparator} (95 % interval {more_range(line.lead)}); the "
+        f"risk ratio is {amounts.ratio(ratio)} ({amounts.ratio_range(ratio)}). The probability "
+        f"that it raises the risk at all is {chance(line.chances['harm', 0.0])}, and by at "
+        f"least {thousand(size)} in 1000 it is {chance(line.chances['harm', size])} "
+        f"({count(line.trials, 'trial')}, {line.participants:,} participants)."
+    )
+    if published:
+        row = published[1]
         digits = int(row["decimals"])
-        words = f"{outcome(row['outcome']).lower()} with {row['route']} {row['drug']}"
-        harms.append(
-            Harm(
-                f"{words} against {row['comparator']}",
-                signed(row["estimate"], digits),
-                interval(row["ci_low"], row["ci_high"], digits),
-                str(row["certainty"]) or "not stated",
-            )
+        words += (
+            f" The review published a risk ratio of {signed(row['estimate'], digits)} "
+            f"({interval(row['ci_low'], row['ci_high'], digits)}), certainty "
+            f"{row['certainty'] or 'not stated'}."
         )
-    return harms
+    return words
+
+
+def _published(content: Content, harm: Outcome) -> tuple[Line, Record] | None:
+    """Return the line of a harm with a pooled result of the review, and that result."""
+    table = content.trials.published
+    for pooled in table[table["kind"] == "pooled"].to_dict("records"):
+        row = {str(key): value for key, value in pooled.items()}
+        keys = ("outcome", "drug", "route", "comparator")
+        for line in harm.lines:
+            if all(row[key] == getattr(line, key) for key in keys):
+                return line, row
+    return None
+
+
+def _rare_harm(harm: Outcome) -> str:
+    counts = [line.events for line in harm.lines if line.events is not None]
+    treated, control = sum(c.treated for c in counts), sum(c.control for c in counts)
+    chances = sorted(
+        (line.chances["harm", 0.0] for line in harm.lines),
+        key=lambda record: float(record["probability"]),
+    )
+    return (
+        f"{outcome(harm.lines[0].outcome)} are too few to settle anything: {treated} among "
+        f"{sum(c.n_treated for c in counts):,} people with a drug and {control} among "
+        f"{sum(c.n_control for c in counts):,} with {harm.lines[0].comparator}. The probability "
+        f"that a drug raises their risk lies between {chance(chances[0])} and "
+        f"{chance(chances[-1])}."
+    )
+
+
+def _both(content: Content, leader: Cell) -> list[str]:
+    """Return the joint probability of benefit and little harm for the leading cell, if known."""
+    if content.tradeoffs is None:
+        return []
+    at_least = content.primary.spec.thresholds.benefit[FIRST]
+    section = content.tradeoffs.section
+    limit = section.at_most[len(section.at_most) // 2]
+    joint = content.tradeoffs.joint
+    event = outcome(content.tradeoffs.harm.spec.select.outcome).lower()
+    for record in joint.records:
+        place = (record["drug"], record["route"], record["timepoint"])
+        if place == (leader.drug, leader.route, leader.timepoint) and (
+            record["at_least"],
+            record["at_most"],
+        ) == (at_least, limit):
+            return [
+                f"Both at once, with {leader.route} {leader.drug} a benefit of at least "
+                f"{at_least:g} {content.primary.spec.unit} and at most {thousand(limit)} more "
+                f"people in 1000 with {event}: {chance(record)} (before the data: "
+                f"{prior_chance(record)}). This takes the errors of the two models as independent."
+            ]
+    return []
 
 
 def unreported(content: Content) -> list[str]:

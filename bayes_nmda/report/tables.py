@@ -13,50 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayes_nmda.report import findings, gating
 from bayes_nmda.report.computation import LeaveOneOut
+from bayes_nmda.report.findings import line_row
+from bayes_nmda.report.further import further_trials, printed_results
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT = "%.8g"
-
-
-def summary_of_findings(content: Content) -> pd.DataFrame:
-    """Return one row a cell: effects, probabilities, the review's estimate and flags."""
-    rows = []
-    for cell in content.cells:
-        row: dict[str, Any] = {
-            "drug": cell.drug,
-            "route": cell.route,
-            "timepoint": cell.timepoint,
-            "trials": cell.mean["trials"],
-            "participants": cell.mean["participants"],
-        }
-        for name, record in (("effect", cell.mean), ("new_trial", cell.new)):
-            row |= {
-                name: record["estimate"],
-                f"{name}_lower": record["lower"],
-                f"{name}_upper": record["upper"],
-                f"{name}_mcse": record["mcse"],
-            }
-        for (target, at_least), record in cell.chances.items():
-            name = f"prob_benefit_{at_least:g}" + ("" if target == "mean" else f"_{target}")
-            row |= {
-                name: record["probability"],
-                f"{name}_mcse": record["mcse"],
-                f"{name}_prior": record["prior_probability"],
-            }
-        review = cell.review
-        row |= {
-            "review_estimate": review.estimate,
-            "review_lower": review.low,
-            "review_upper": review.high,
-            "review_printed": review.printed,
-            "flags": ";".join(cell.flags),
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def scenarios(content: Content) -> pd.DataFrame:
@@ -76,19 +42,18 @@ def scenarios(content: Content) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def gates(content: Content) -> pd.DataFrame:
-    """Return every gate of every model."""
-    tables = [fit.gates.assign(model=fit.spec.name) for fit in content.fits]
-    joined = pd.concat(tables, ignore_index=True)
-    return joined[["model", *[name for name in joined.columns if name != "model"]]]
-
-
 def engines(content: Content) -> list[dict[str, Any]]:
     """Return one row a model: numbers compared, the largest differences, or why there are none."""
     rows: list[dict[str, Any]] = []
-    labels = {fit.spec.name: fit.label for fit in content.fits}
+    fits = {fit.spec.name: fit for fit in content.fits}
     for model, table in content.engines.groupby("model", sort=False):
-        row: dict[str, Any] = {"label": labels[str(model)], "why": table["not_compared"].iloc[0]}
+        fit = fits[str(model)]
+        row: dict[str, Any] = {
+            "model": str(model),
+            "counts": fit.counts,
+            "unit": fit.spec.unit,
+            "why": table["not_compared"].iloc[0],
+        }
         if not row["why"]:
             apart = (table["nuts"] - table["exact"]).abs()
             chance = table["quantity"].str.startswith("P(")
@@ -102,24 +67,43 @@ def engines(content: Content) -> list[dict[str, Any]]:
     return rows
 
 
+def lines(content: Content, kind: str) -> pd.DataFrame:
+    """Return every line of a section with all digits, with those of models told beside it."""
+    section = content.definition.section(kind)
+    models = (*section.models, *section.beside) if section else ()
+    rows = [line_row(line) for model in models for line in content.outcomes[model].lines]
+    return pd.DataFrame(rows)
+
+
 def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     """Return the text of every table file by its name below ``tables/``."""
+    answers = dict(content.answers)
     frames = {
-        "summary_of_findings": summary_of_findings(content),
+        "summary_of_findings": findings.table(content),
         "scenarios": scenarios(content),
-        "gates": gates(content),
+        "gates": gating.gates(content),
+        "gate_summary": gating.gate_summary(content),
         "replication": content.replication,
         "engines": content.engines,
         "decisions": content.trials.decisions,
         "leave_one_out": pd.DataFrame(
             {"trial": loo.trials, "elpd_i": loo.elpd_i, "pareto_k": loo.pareto_k}
         ),
-        **{name: answer.table for name, answer in content.answers.items()},
+        "abstract_results": pd.DataFrame(map(asdict, printed_results(content.trials))),
+        "trials_without_numbers": pd.DataFrame(map(asdict, further_trials(content.trials))),
     }
+    for kind in ("harms", "responders", "function", "active"):
+        if content.definition.section(kind) is not None:
+            frames[kind] = lines(content, kind)
+    if content.tradeoffs is not None:
+        answers["tradeoff"] = content.tradeoffs.joint
+        if content.tradeoffs.net is not None:
+            answers["net_benefit"] = content.tradeoffs.net
     if content.influence is not None:
         frames["influence"] = content.influence
+    frames |= {name: answer.table for name, answer in answers.items()}
     documents: dict[str, Mapping[str, Any]] = {
-        name: answer.to_dict() for name, answer in content.answers.items()
+        name: answer.to_dict() for name, answer in answers.items()
     }
     documents["leave_one_out"] = asdict(loo)
     written = {}

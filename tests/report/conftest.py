@@ -1,9 +1,9 @@
-"""A report of one model with real rows and made-up draws: nothing is sampled."""
+"""A report of a model of each kind with real rows and made-up draws: nothing is sampled."""
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,87 +11,156 @@ import pytest
 import xarray as xr
 
 CHAINS, DRAWS = 4, 250
-DEFINITION = """
+PAIN = """
 title = "A small report"
 subtitle = "Made-up draws"
+
+[[section]]
+kind = "pain"
+title = "Pain"
 models = ["quick"]
 curve = [0, 40, 10]
-harms = ["any_adverse_event"]
-[labels]
+[section.labels]
 quick = "Quick"
 """
-MODEL = f"""
-extends = "pain_intensity"
-title = "Quality of life: few rows, so that a build is quick"
-[select]
-outcome = "quality_of_life"
-[effect]
-measure = "SMD"
-[gates]
-engine_errors_max = 1e6  # the draws are made up; engines are compared in test_engines.py
-r_hat_max = 1.02  # of few draws, independent as they are
+#: The same with a section of each other kind.
+WHOLE = f"""{PAIN}
+[[section]]
+kind = "harms"
+title = "Harms"
+models = ["quick_harm"]
+beside = ["quick_harm_alone"]
+[section.labels]
+quick_harm_alone = "Alone"
+
+[[section]]
+kind = "tradeoff"
+title = "Benefit against harm"
+models = ["quick", "quick_harm"]
+at_least = [0, 0.5]
+at_most = [0, 0.1]
+points_per_event = [0, 1]
+
+[[section]]
+kind = "responders"
+title = "Responders"
+models = ["quick_responder"]
+
+[[section]]
+kind = "function"
+title = "Function"
+models = ["quick_function"]
+
+[[section]]
+kind = "active"
+title = "Against other medicines"
+models = ["quick_active"]
+"""
+_SAMPLING = f"""
 [sampling]
 draws = {DRAWS}
 chains = {CHAINS}
 """
+_DIFFERENCES = """
+[gates]
+engine_errors_max = 1e6  # the draws are made up; engines are compared in test_engines.py
+r_hat_max = 1.02  # of few draws, independent as they are
+"""
+_COUNTS = """
+[gates]
+r_hat_max = 1.02
+predictive_p_min = 0.0  # the draws are made up; predictions are checked where models are fitted
+"""
+MODELS = {
+    "quick": f"""
+extends = "pain_intensity"
+title = "Quality of life: few rows, so that a build is quick"
+{_DIFFERENCES}{_SAMPLING}
+[select]
+outcome = "quality_of_life"
+[effect]
+measure = "SMD"
+""",
+    "quick_function": f"""
+extends = "disability"
+title = "Disability, few rows"
+{_DIFFERENCES}{_SAMPLING}
+""",
+    **{
+        name: f"""
+extends = "{base}"
+title = "{base}, made up"
+{_COUNTS}{_SAMPLING}
+"""
+        for name, base in {
+            "quick_harm": "any_adverse_event",
+            "quick_harm_alone": "any_adverse_event_unpooled",
+            "quick_responder": "responder_50",
+            "quick_active": "hallucinations_active",
+        }.items()
+    },
+}
 
 
 def made_up(spec, effects) -> xr.DataTree:
-    """Return a tree with the layout of a fit; draws are independent noise around the data."""
+    """Return a tree with the layout of a fit; draws are independent noise around no effect."""
+    from bayes_nmda.model.counts import Counts
+    from bayes_nmda.model.structure import Layout
+    from bayes_nmda.posterior.counts import count_constants, count_groups
     from bayes_nmda.posterior.labels import constants, with_labels
     from bayes_nmda.posterior.sample import attributes
 
     rng = np.random.default_rng(7)
     frame = effects.frame
-    cells, partitions = list(effects.trials), list(effects.partition_trials)
-    of_cell = [cells.index(label) for label in frame["cell"]]
-    yi, sei = frame["yi"].to_numpy(float), frame["sei"].to_numpy(float)
-    trials = list(dict.fromkeys(frame["trial"]))
+    counted = spec.likelihood.family != "normal"
+    layout = Layout.of(frame)
+    size = 0.5 if counted or spec.measure == "SMD" else 5.0
+    spreads = [name for name, _ in spec.priors if name.startswith(("tau", "sd_"))]
 
-    def draws(chains: int, size: int) -> xr.Dataset:
-        drawn, shape = ("chain", "draw"), (chains, size)
-        effect = -5.0 + 5.0 * rng.normal(size=(*shape, len(cells)))
-        spread = {
-            name: (drawn, np.abs(4.0 * rng.normal(size=shape)) + 0.1)
-            for name in ("tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint")
-        }
+    def draws(chains: int, number: int) -> xr.Dataset:
+        drawn, shape = ("chain", "draw"), (chains, number)
+        effect = size * rng.normal(size=(*shape, len(layout.cells)))
         variables = {
-            "overall": (drawn, -5.0 + rng.normal(size=shape)),
+            "overall": (drawn, size * rng.normal(size=shape)),
             "effect": ((*drawn, "cell"), effect),
-            "new_trial": ((*drawn, "cell"), effect + 4.0 * rng.normal(size=effect.shape)),
-            "theta": ((*drawn, "contrast"), effect[..., of_cell]),
+            "new_trial": ((*drawn, "cell"), effect + size * rng.normal(size=effect.shape)),
+            "theta": ((*drawn, "contrast"), effect[..., layout.cell_of_contrast]),
             "partition_effect": (
                 (*drawn, "partition"),
-                rng.normal(size=(*shape, len(partitions))),
+                rng.normal(size=(*shape, len(layout.partitions))),
             ),
-            **spread,
+            **{name: (drawn, np.abs(size * rng.normal(size=shape)) + 0.01) for name in spreads},
         }
         coords = {
-            "cell": cells, "partition": partitions, "contrast": frame["contrast"].to_numpy(str),
-            "chain": np.arange(chains), "draw": np.arange(size),
+            "cell": list(layout.cells), "partition": list(layout.partitions),
+            "contrast": list(layout.contrasts),
+            "chain": np.arange(chains), "draw": np.arange(number),
         }  # fmt: skip
+        if counted:
+            baseline = rng.logistic(size=(*shape, len(layout.controls)))
+            variables["baseline"] = ((*drawn, "control_arm"), baseline)
+            coords["control_arm"] = list(layout.controls)
         return with_labels(xr.Dataset(variables, coords))
 
+    posterior, prior, known = draws(CHAINS, DRAWS), draws(1, 500), constants(effects)
+    if counted:
+        counts = Counts.of(frame, layout)
+        observed = count_groups(posterior, prior, layout, counts, spec, (rng, rng))
+        known = known.merge(count_constants(layout, counts))
+    else:
+        observed = _differences(frame, rng)
     shape, drawn = (CHAINS, DRAWS), ("chain", "draw")
-    labels = {"contrast": frame["contrast"].to_numpy(str)}
-    replicated = yi + sei * rng.normal(size=(*shape, len(yi)))
+    sampler = {
+        "energy": (drawn, 20.0 + rng.normal(size=shape)),
+        "diverging": (drawn, np.zeros(shape, bool)),
+    }
     tree = xr.DataTree.from_dict(
         {
-            "posterior": draws(CHAINS, DRAWS),
-            "prior": draws(1, 500),
-            "posterior_predictive": xr.Dataset({"yi": ((*drawn, "contrast"), replicated)}, labels),
-            "log_likelihood": xr.Dataset(
-                {"yi": ((*drawn, "trial"), -3 + 0.1 * rng.normal(size=(*shape, len(trials))))},
-                {"trial": trials},
-            ),
-            "sample_stats": xr.Dataset(
-                {
-                    "energy": (drawn, 20.0 + rng.normal(size=shape)),
-                    "diverging": (drawn, np.zeros(shape, bool)),
-                }
-            ),
-            "observed_data": xr.Dataset({"yi": ("contrast", yi)}, labels),
-            "constant_data": constants(effects),
+            "posterior": posterior,
+            "prior": prior,
+            **observed,
+            "sample_stats": xr.Dataset(sampler),
+            "constant_data": known,
         }
     )
     tree.attrs = attributes(spec, effects, spec.sampling.seed, "nuts")
@@ -99,19 +168,40 @@ def made_up(spec, effects) -> xr.DataTree:
     return tree
 
 
-def store_fit(change=lambda tree: tree) -> None:
-    """Store the made-up fit of the model ``quick``, changed as asked."""
+def _differences(frame, rng) -> dict[str, xr.Dataset]:
+    """Return the groups about what was observed: predictions around it, and a log-likelihood."""
+    shape, drawn = (CHAINS, DRAWS), ("chain", "draw")
+    yi, sei = frame["yi"].to_numpy(float), frame["sei"].to_numpy(float)
+    trials = list(dict.fromkeys(frame["trial"]))
+    labels = {"contrast": frame["contrast"].to_numpy(str)}
+    replicated = yi + sei * rng.normal(size=(*shape, len(yi)))
+    log_likelihood = -3 + 0.1 * rng.normal(size=(*shape, len(trials)))
+    return {
+        "posterior_predictive": xr.Dataset({"yi": ((*drawn, "contrast"), replicated)}, labels),
+        "log_likelihood": xr.Dataset(
+            {"yi": ((*drawn, "trial"), log_likelihood)}, {"trial": trials}
+        ),
+        "observed_data": xr.Dataset({"yi": ("contrast", yi)}, labels),
+    }
+
+
+def store_fits(models: Iterable[str]) -> None:
+    """Store the made-up fits of some models."""
     from bayes_nmda.data import load_trials
     from bayes_nmda.effects import effect_table
     from bayes_nmda.model.spec import load_model
     from bayes_nmda.posterior import store
 
-    trials, spec = load_trials(), load_model("quick")
-    for old in store.folder().glob("*.nc"):
-        old.unlink()
-    tree = made_up(spec, effect_table(trials, spec))
-    change(tree)
-    store.save(tree, inputs=trials.digests)
+    trials = load_trials()
+    for name in models:
+        spec = load_model(name)
+        store.save(made_up(spec, effect_table(trials, spec)), inputs=trials.digests)
+
+
+@pytest.fixture
+def whole() -> str:
+    """Return a definition with every kind of section."""
+    return WHOLE
 
 
 @pytest.fixture
@@ -120,23 +210,34 @@ def make_up():
     return made_up
 
 
-@pytest.fixture(scope="session")
-def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home whose report ``quick`` has been built once."""
+def built(home: Path, report: str, definition: str, models: Iterable[str]) -> Path:
+    """Return a home whose report has been built once."""
     from bayes_nmda import paths
     from bayes_nmda.report import build_report
 
-    home = tmp_path_factory.mktemp("report")
     for name in ("data", "models"):
         shutil.copytree(getattr(paths, name)(), home / name)
     shutil.copytree(paths.reports() / "templates", home / "reports" / "templates")
-    (home / "reports" / "quick.toml").write_text(DEFINITION, encoding="utf-8")
-    (home / "models" / "quick.toml").write_text(MODEL, encoding="utf-8")
+    (home / "reports" / f"{report}.toml").write_text(definition, encoding="utf-8")
+    for name, text in MODELS.items():
+        (home / "models" / f"{name}.toml").write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, paths.HOME_VARIABLE, str(home))
-        store_fit()
-        assert build_report("quick").built
+        store_fits(models)
+        assert build_report(report).built
     return home
+
+
+@pytest.fixture(scope="session")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose report ``quick``, about pain alone, has been built once."""
+    return built(tmp_path_factory.mktemp("report"), "quick", PAIN, ["quick"])
+
+
+@pytest.fixture(scope="session")
+def told_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose report ``whole``, with every kind of section, has been built once."""
+    return built(tmp_path_factory.mktemp("whole"), "whole", WHOLE, MODELS)
 
 
 @pytest.fixture
@@ -150,14 +251,34 @@ def home(built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     return copy
 
 
+@pytest.fixture
+def told(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in the home of the whole report, which nobody may change."""
+    from bayes_nmda import paths
+
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(told_home))
+    return told_home
+
+
 @pytest.fixture(scope="session")
-def page(built_home: Path) -> str:
-    """Return the built page."""
-    return (built_home / "reports" / "latest" / "index.html").read_text(encoding="utf-8")
+def page(told_home: Path) -> str:
+    """Return the page of the whole report."""
+    return (told_home / "reports" / "latest" / "index.html").read_text(encoding="utf-8")
+
+
+def manifest_of(home: Path) -> dict:
+    """Return the manifest of the built report."""
+    text = (home / "reports" / "latest" / "manifest.json").read_text(encoding="utf-8")
+    return json.loads(text)
 
 
 @pytest.fixture(scope="session")
 def manifest(built_home: Path) -> dict:
-    """Return the manifest of the built report."""
-    text = (built_home / "reports" / "latest" / "manifest.json").read_text(encoding="utf-8")
-    return json.loads(text)
+    """Return the manifest of the report about pain alone."""
+    return manifest_of(built_home)
+
+
+@pytest.fixture(scope="session")
+def whole_manifest(told_home: Path) -> dict:
+    """Return the manifest of the whole report."""
+    return manifest_of(told_home)

@@ -3,13 +3,20 @@
 import pytest
 
 from bayes_nmda.errors import ReportError
+from bayes_nmda.model.files import model_names
+from bayes_nmda.model.spec import load_model
 from bayes_nmda.report.definition import load_definition, report_names
+from bayes_nmda.report.kinds import require_kinds
 
 
 def test_the_reports_of_the_project_are_valid():
     assert "evidence" in report_names()
     for name in report_names():
         assert load_definition(name).models
+
+
+def test_every_model_of_the_project_is_told():
+    assert set(load_definition("evidence").models) == set(model_names())
 
 
 @pytest.mark.parametrize(
@@ -20,11 +27,19 @@ def test_the_reports_of_the_project_are_valid():
         ('title = "A small report"', 'heading = "x"', "missing title"),
         ('quick = "Quick"', 'other = "Quick"', "labels: each of quick"),
         ('title = "A small report"', "title = ", "not TOML"),
+        ('kind = "harms"', 'kind = "harm"', "section 2: kind: found 'harm'; allowed are pain"),
+        ('kind = "harms"', 'kind = "pain"', r"section 2 \(pain\): missing curve"),
+        ('kind = "responders"', 'kind = "active"', "each of pain.*at most once"),
+        ("curve = [0, 40, 10]", "curve = [0, 40, 10]\nprior = 1", "found prior; it takes kind"),
+        ('models = ["quick", "quick_harm"]', 'models = ["quick"]', "allowed are two, a benefit"),
+        ("at_most = [0, 0.1]", "at_most = [0.1, 0]", "at_most: found .* increasing numbers"),
+        ("at_most = [0, 0.1]", "", r"\(tradeoff\): missing at_most"),
+        ("[[section]]", "[section]", "not TOML|section"),
     ],
 )
-def test_a_fault_is_named(home, old, new, words):
-    path = home / "reports" / "quick.toml"
-    path.write_text(path.read_text().replace(old, new))
+def test_a_fault_is_named(home, whole, old, new, words):
+    assert old in whole
+    (home / "reports" / "quick.toml").write_text(whole.replace(old, new))
     with pytest.raises(ReportError, match=words):
         load_definition("quick")
 
@@ -32,3 +47,34 @@ def test_a_fault_is_named(home, old, new, words):
 def test_an_unknown_report_is_told_the_known_ones(home):
     with pytest.raises(ReportError, match="allowed are quick"):
         load_definition("quack")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('models = ["quick_harm"]', 'models = ["quick_responder"]', "counts, positive, placebo"),
+        ('models = ["quick_function"]', 'models = ["quick_active"]', "counts, negative, active"),
+        ('beside = ["quick_harm_alone"]', 'beside = ["nausea"]', "other rows than quick_harm"),
+        (
+            'models = ["quick", "quick_harm"]',
+            'models = ["quick_harm", "quick"]',
+            "section tradeoff: model quick is about differences",
+        ),
+    ],
+)
+def test_a_model_that_a_section_cannot_tell_is_named(home, whole, old, new, words):
+    text = whole.replace(old, new).replace('quick_harm_alone = "Alone"', new_label(new))
+    (home / "reports" / "quick.toml").write_text(text)
+    definition = load_definition("quick")
+    with pytest.raises(ReportError, match=words):
+        require_kinds(definition, {name: load_model(name) for name in definition.models})
+
+
+def new_label(new: str) -> str:
+    name = "nausea" if "nausea" in new else "quick_harm_alone"
+    return f'{name} = "Alone"'
+
+
+def test_the_definition_of_the_project_tells_models_that_fit_their_sections():
+    definition = load_definition("evidence")
+    require_kinds(definition, {name: load_model(name) for name in definition.models})

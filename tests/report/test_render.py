@@ -5,8 +5,16 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bayes_nmda import effect, new_trial, posterior, prob_benefit
-from bayes_nmda.report import numbers
+from bayes_nmda import (
+    effect,
+    load_trials,
+    net_benefit,
+    new_trial,
+    posterior,
+    prob_benefit,
+    prob_harm,
+)
+from bayes_nmda.report import amounts, numbers
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -19,8 +27,9 @@ class Page(HTMLParser):
         self.labels: list[str] = []
         self.open: list[str] = []
         self.faults: list[str] = []
-        self.cells: list[str] = []
-        self._table = False
+        self.fetched: list[str] = []
+        self.rows: dict[str, list[list[str]]] = {}
+        self._tables: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -33,10 +42,14 @@ class Page(HTMLParser):
         self.labels += [
             given[name] for name in ("aria-labelledby", "aria-describedby") if name in given
         ]
+        self.fetched += [given["src"]] if "src" in given else []
         if tag == "table":
-            self._table = given.get("id") == "sof"
-        if tag == "td" and self._table:
-            self.cells.append("")
+            self._tables.append(given.get("id", ""))
+        rows = self.rows.setdefault(self._tables[-1] if self._tables else "", [])
+        if tag == "tr":
+            rows.append([])
+        if tag in ("td", "th") and rows:
+            rows[-1].append("")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -51,11 +64,20 @@ class Page(HTMLParser):
         if not self.open or self.open.pop() != tag:
             self.faults.append(tag)
         if tag == "table":
-            self._table = False
+            self._tables.pop()
 
     def handle_data(self, data):
-        if self._table and self.cells and "td" in self.open:
-            self.cells[-1] += data.replace("\N{NO-BREAK SPACE}", " ")
+        rows = self.rows.get(self._tables[-1] if self._tables else "")
+        if rows and rows[-1] and {"td", "th"} & set(self.open):
+            rows[-1][-1] += data.replace("\N{NO-BREAK SPACE}", " ")
+
+    def row(self, table: str, *heads: str) -> str:
+        """Return the words of the row of a table that begins with these."""
+        for row in self.rows[table]:
+            words = " ".join(" ".join(row).split())
+            if words.startswith(" ".join(heads)):
+                return words
+        raise AssertionError(f"no row {heads} in {table}")
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +102,11 @@ def test_clip_paths_and_marks_of_drawings_exist(page, parsed):
 
 
 def test_nothing_is_fetched_and_nothing_runs(page, parsed):
+    sources = set(load_trials().abstract_outcomes["source_url"])
     outside = [link for link in parsed.links if "//" in link]
-    assert all(link.startswith("https://doi.org/") for link in outside)
+    assert all(link.startswith("https://doi.org/") or link in sources for link in outside)
+    assert all(link.startswith("https://") for link in outside)
+    assert parsed.fetched == []
     assert "<script" not in page
     assert "@import" not in page
 
@@ -91,24 +116,97 @@ def test_every_drawing_has_a_caption_and_words_for_who_cannot_see_it(page):
     assert 'aria-label=""' not in page
 
 
-def test_every_number_of_the_summary_of_findings_is_that_of_an_answer(home, parsed):
+def words_of(rows: list[list[str]]) -> str:
+    return " ".join(" ".join(" ".join(row) for row in rows).split())
+
+
+def test_the_summary_has_one_block_a_drug_and_route_with_benefits_and_harms(page):
+    table = page[page.index('id="sof"') : page.index("</table>", page.index('id="sof"'))]
+    heads = re.findall(r'<th scope="rowgroup".*?<a href="#drug-([a-z-]+)"', table)
+    assert len(heads) == len(set(heads)) == 7
+    assert "memantine-oral" in heads
+    assert "no trial reports it" in table
+
+
+def test_every_number_of_pain_in_the_summary_is_that_of_an_answer(told, parsed):
     tree = posterior("quick")
-    rows = [parsed.cells[i : i + 8] for i in range(0, len(parsed.cells), 8)]
-    means, news = effect(tree).records, new_trial(tree).records
-    assert len(rows) == len(means)
-    for cells, mean, new in zip(rows, means, news, strict=True):
+    text = words_of(parsed.rows["sof"])
+    for mean, new in zip(effect(tree).records, new_trial(tree).records, strict=True):
         where = {key: mean[key] for key in ("drug", "route", "timepoint")}
-        said = " ".join(cells).split()
-        text = " ".join(said)
-        assert f"{mean['trials']} ({mean['participants']})" in text
-        assert f"{numbers.estimate(mean)} ({numbers.limits(mean)})" in text
-        assert numbers.limits(new) in cells[5]
-        for position, x in enumerate((0, 10, 20), start=2):
-            record = prob_benefit(tree, **where, at_least=x).records[0]
-            words = f"{numbers.chance(record)} prior {numbers.prior_chance(record)}"
-            assert " ".join(cells[position].split()) == words
-        record = prob_benefit(tree, **where, at_least=10, target="new_trial").records[0]
-        assert numbers.chance(record) in cells[5]
+        chances = [
+            numbers.short_chance(prob_benefit(tree, **where, at_least=x).records[0])
+            for x in (0, 10, 20)
+        ]
+        said = f"{numbers.estimate(mean)} ({numbers.limits(mean)})new trial {numbers.limits(new)} "
+        assert said + " ".join(chances) in text
+
+
+def test_every_number_of_harm_in_the_summary_is_that_of_an_answer(told, parsed):
+    tree = posterior("quick_harm")
+    text = words_of(parsed.rows["sof"])
+    risks, ratios = effect(tree, measure="RD").records, effect(tree, measure="RR").records
+    for risk, ratio in zip(risks, ratios, strict=True):
+        assert f"{amounts.more(risk)} in 1000 ({amounts.more_range(risk)})" in text
+        assert f"RR {amounts.ratio(ratio)} ({amounts.ratio_range(ratio)})" in text
+        where = {key: risk[key] for key in ("drug", "route")}
+        chances = [
+            numbers.short_chance(prob_harm(tree, **where, measure="RD", at_least=x).records[0])
+            for x in (0, 0.05)
+        ]
+        assert f"P(any harm) {chances[0]}, P(≥ 50 in 1000) {chances[1]}" in text
+
+
+def test_the_prior_alone_stands_once_under_the_summary(told, parsed):
+    record = prob_benefit(posterior("quick"), at_least=10).records[0]
+    last = " ".join(parsed.rows["sof"][-1]).split("new trial")[1]
+    assert numbers.prior_chance(record) in last
+
+
+def test_harms_stand_beside_the_method_of_the_review(parsed):
+    row = parsed.row("harms-table", "Ketamine, intravenous")
+    assert "review 3.26 (1.05 to 10.09)" in row
+    assert "39 of 88; 5 of 52" in row
+    assert "†" not in row  # the review prints it
+
+
+def test_a_number_needed_passes_through_infinity_where_the_difference_may_be_none(parsed):
+    assert re.search(r"NNTH [\d.]+ to ∞ to NNTB [\d.]+", words_of(parsed.rows["harms-table"]))
+
+
+def test_a_ratio_that_the_review_cannot_estimate_is_said_to_be_so(parsed):
+    assert "review not estimable" in parsed.row("harms-table", "Magnesium, intravenous")
+
+
+def test_function_is_told_in_a_familiar_instrument_too(parsed):
+    row = words_of(parsed.rows["function-table"])
+    assert "Pain Disability Index" in row
+    assert re.search(r"[\d.]+ (worse|better) to [\d.]+ better", row)
+
+
+def test_active_comparators_are_named_and_stand_apart_from_placebo(parsed):
+    assert "against methadone" in words_of(parsed.rows["active-table"])
+    for name in ("sof", "harms-table", "responders-table"):
+        assert "methadone" not in words_of(parsed.rows[name])
+
+
+def test_every_net_benefit_is_that_of_an_answer(told, parsed):
+    answer = net_benefit(posterior("quick"), posterior("quick_harm"), points_per_event=[0, 1])
+    text = words_of(parsed.rows["net-table"])
+    for record in answer.records:
+        said = f"{numbers.estimate(record)} ({numbers.limits(record)})"
+        assert f"{said}, {amounts.net_chance(record)}" in text
+
+
+def test_results_printed_in_abstracts_are_all_there_and_said_never_to_be_pooled(page, parsed):
+    assert len(parsed.rows["printed-table"]) == 1 + 116
+    assert "Never pooled" in page
+    assert "41 further trials" in page
+
+
+def test_gates_have_one_row_a_model(parsed):
+    heads = [row[0].strip() for row in parsed.rows["gates-table"][1:]]
+    assert heads[0] == "quick"
+    assert len(heads) == len(set(heads)) == 6
 
 
 def test_single_trials_are_flagged(page):
@@ -119,10 +217,14 @@ def test_the_mass_cut_from_the_prior_of_tau_is_printed(page):
     assert "4.1\N{NO-BREAK SPACE}% above 50 points" in page
 
 
-def test_markdown_and_tables_stand_beside_the_page(built_home):
-    latest = built_home / "reports" / "latest"
+def test_markdown_tables_and_posteriors_stand_beside_the_page(told, whole_manifest):
+    latest = told / "reports" / "latest"
     assert (latest / "report.md").read_text(encoding="utf-8").startswith("# A small report")
-    for name in ("summary_of_findings", "prob_benefit", "replication", "gates", "scenarios"):
+    names = ["summary_of_findings", "prob_benefit", "replication", "gates", "scenarios", "harms"]
+    names += ["responders", "function", "active", "tradeoff", "net_benefit", "gate_summary"]
+    for name in [*names, "abstract_results", "trials_without_numbers"]:
         assert (latest / "tables" / f"{name}.csv").is_file()
         assert (latest / "tables" / f"{name}.json").is_file()
-    assert (latest / "posteriors" / "quick.nc").is_file()
+    shipped = {path.stem for path in (latest / "posteriors").glob("*.nc")}
+    assert shipped == {row["model"] for row in whole_manifest["models"]}
+    assert len(shipped) == 6

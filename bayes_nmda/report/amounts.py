@@ -1,0 +1,126 @@
+"""Differences, ratios and numbers needed in words that carry their own direction.
+
+"134 more in 1000 (20 more to 310 more)" needs no sign, and "0.25 better" means the same on every
+instrument. Digits are those that the Monte Carlo error allows; people are whole.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bayes_nmda.query import words
+from bayes_nmda.report.fits import Record
+from bayes_nmda.report.review import Review
+
+#: People among whom absolute effects are told.
+AMONG: Final = 1000
+
+
+def thousand(risk: float) -> str:
+    """Return a risk as people in 1000, ``"116"``."""
+    return f"{AMONG * risk:,.0f}"
+
+
+def more(record: Record) -> str:
+    """Return a risk difference, ``"134 more"`` or ``"30 fewer"``, in 1000."""
+    return _signed_people(record["estimate"])
+
+
+def more_range(record: Record) -> str:
+    """Return the interval of a risk difference, ``"20 to 310 more"``."""
+    low, high = record["lower"], record["upper"]
+    first, last = _signed_people(low), _signed_people(high)
+    if _word(low) and _word(low) == _word(high):
+        ends = sorted((first, last), key=lambda text: int(text.split()[0].replace(",", "")))
+        return f"{ends[0].split()[0]} to {ends[1]}"
+    return f"{first} to {last}"
+
+
+def _word(difference: float) -> str:
+    people = round(AMONG * difference)
+    return "more" if people > 0 else "fewer" if people < 0 else ""
+
+
+def _signed_people(difference: float) -> str:
+    people = abs(round(AMONG * difference))
+    return f"{people:,} {_word(difference)}".rstrip()
+
+
+def risk_with(record: Record) -> str:
+    """Return the risk with the drug in 1000: the risk without it plus the difference."""
+    return thousand(record["control_risk"] + record["estimate"])
+
+
+def ratio(record: Record) -> str:
+    """Return a ratio, ``"2.2"``, each end to the digits of its own error."""
+    return words.number(record["estimate"], record["mcse"])
+
+
+def ratio_range(record: Record) -> str:
+    """Return the interval of a ratio, ``"1.05 to 5.1"``."""
+    return (
+        f"{words.number(record['lower'], record['mcse_lower'])} to "
+        f"{words.number(record['upper'], record['mcse_upper'])}"
+    )
+
+
+def review_ratio(review: Review) -> str:
+    """Return the review's ratio with its interval, ``"3.26 (1.05 to 10.09)"``."""
+    return f"{review.estimate:.2f} ({review.low:.2f} to {review.high:.2f})"
+
+
+def needed(record: Record) -> str:
+    """Return a number needed, ``"NNTH 7.5"``, beyond 1000 only that it is more."""
+    number, kind = record["estimate"], record["kind"]
+    if number > AMONG:
+        return f"{kind}\N{NO-BREAK SPACE}>\N{NO-BREAK SPACE}{AMONG}"
+    return f"{kind} {number:.1f}" if number < 9.95 else f"{kind} {number:.0f}"
+
+
+def needed_range(record: Record) -> str:
+    """Return its interval, through infinity where the difference may be none."""
+    return str(record["interval"])
+
+
+def better(record: Record, towards: float) -> str:
+    """Return a measured difference, ``"0.25 better"``; ``towards`` is the sign of a benefit."""
+    return _better(record["estimate"], _error(record), towards)
+
+
+def better_range(record: Record, towards: float) -> str:
+    """Return its interval from the worse end to the better, ``"0.3 worse to 0.8 better"``."""
+    error = _error(record)
+    ends = sorted((record["lower"], record["upper"]), key=lambda value: towards * value)
+    first, last = (_better(end, error, towards) for end in ends)
+    if first.split()[-1] == last.split()[-1] and " " in first:
+        return f"{first.split()[0]} to {last}"
+    return f"{first} to {last}"
+
+
+def _better(value: float, error: float, towards: float) -> str:
+    return _direction(words.number(abs(value), error), towards * value)
+
+
+def _direction(text: str, gain: float) -> str:
+    return text if float(text) == 0 else f"{text} {'better' if gain > 0 else 'worse'}"
+
+
+def better_review(review: Review, towards: float, decimals: int = 2) -> str:
+    """Return the review's difference in the same words, worse end first."""
+    ends = sorted((review.low, review.high), key=lambda value: towards * value)
+    middle, first, last = (
+        _direction(f"{abs(value):.{decimals}f}", towards * value)
+        for value in (review.estimate, *ends)
+    )
+    if " " in first and first.split()[-1] == last.split()[-1]:
+        first = first.split()[0]
+    return f"{middle} ({first} to {last})"
+
+
+def net_chance(record: Record) -> str:
+    """Return the probability of a net benefit, ``"62 %"``."""
+    return words.percent(record["probability"], record["mcse_probability"])
+
+
+def _error(record: Record) -> float:
+    return float(max(record[name] for name in ("mcse", "mcse_lower", "mcse_upper")))

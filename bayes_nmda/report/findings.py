@@ -1,0 +1,204 @@
+"""The summary of findings: benefits and harms together, one row a drug and route.
+
+Pain has a line a timepoint; beside it stand the counted outcomes that a decision needs first.
+What the prior alone gave is the same for every drug and stands in one row at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from bayes_nmda.report.content import Content
+    from bayes_nmda.report.fits import Record
+    from bayes_nmda.report.outcomes import Line, Outcome
+    from bayes_nmda.report.pain import Cell
+
+#: Outcomes beside pain, in the order of their columns.
+BESIDE: Final = ("any_adverse_event", "serious_adverse_event", "responder_30", "responder_50")
+_HARMS: Final = BESIDE[:2]
+_RESPONSES: Final = BESIDE[2:]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Everything that stands in the row of one drug and route.
+
+    Attributes
+    ----------
+    pain
+        Cells in order of time; none where no trial reports pain.
+    harms
+        Line of each harm that has a column, None where no trial reports it.
+    responses
+        Lines of responders, by outcome and timepoint.
+    flags
+        Flags that hold for some number of the row, without those of single cells.
+    """
+
+    partition: str
+    pain: tuple[Cell, ...]
+    harms: Mapping[str, Line | None]
+    responses: tuple[Line, ...]
+    flags: tuple[str, ...]
+
+    @property
+    def height(self) -> int:
+        """Number of lines that the row takes."""
+        return max(1, len(self.pain))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A counted outcome of the summary: its outcome, and the size told beside any effect."""
+
+    outcome: Outcome
+    size: float
+
+    @property
+    def direction(self) -> str:
+        """Whether its probabilities are of a benefit or a harm."""
+        return self.outcome.direction
+
+    @property
+    def prior(self) -> tuple[Record, Record]:
+        """Records that hold what the prior alone gave: of any effect, and of one of this size."""
+        first = self.outcome.lines[0]
+        return first.chances[self.direction, 0.0], first.chances[self.direction, self.size]
+
+
+def size_of(outcome: Outcome) -> float:
+    """Return the effect whose probability is told beside that of any effect.
+
+    Of a harm it is the largest that its model file lists, of a benefit the smallest above none: 50
+    people in 1000 in both, and a small standardised difference.
+    """
+    sizes = [size for size in outcome.sizes if size > 0]
+    return max(sizes) if outcome.direction == "harm" else min(sizes)
+
+
+def counted(content: Content) -> dict[str, Counted]:
+    """Return the counted outcomes that have a column, each with the size told beside any effect."""
+    told = {one.fit.spec.select.outcome: one for one in _placebo(content)}
+    return {name: Counted(told[name], size_of(told[name])) for name in BESIDE if name in told}
+
+
+def _placebo(content: Content) -> list[Outcome]:
+    return [*content.told("harms"), *content.told("responders")]
+
+
+def findings(content: Content) -> list[Finding]:
+    """Return the rows of the summary, in order of the glossary."""
+    return [_finding(content, partition) for partition in content.partitions]
+
+
+def _finding(content: Content, partition: str) -> Finding:
+    lines = content.lines_of(partition)
+    cells = tuple(content.cells_of(partition))
+    flags = {flag for line in lines for flag in line.flags} | {
+        flag for cell in cells for flag in cell.flags
+    }
+    harms = {
+        name: next((line for line in lines if line.outcome == name), None)
+        for name in _HARMS
+        if any(one.fit.spec.select.outcome == name for one in _placebo(content))
+    }
+    return Finding(
+        partition,
+        cells,
+        harms,
+        tuple(line for line in lines if line.outcome in _RESPONSES),
+        tuple(flag for flag in ("route_inferred",) if flag in flags),
+    )
+
+
+def table(content: Content) -> pd.DataFrame:
+    """Return the summary with all digits, a row a drug, route, outcome and timepoint."""
+    select = content.primary.spec.select
+    about = {"outcome": select.outcome, "comparator": select.comparator}
+    rows = [row for finding in findings(content) for row in _rows(finding, about)]
+    return pd.DataFrame(rows)
+
+
+def _rows(finding: Finding, about: Mapping[str, str]) -> list[dict[str, Any]]:
+    rows = [_pain_row(cell, about) for cell in finding.pain]
+    lines = [line for line in finding.harms.values() if line is not None]
+    return rows + [line_row(line) for line in (*finding.responses, *lines)]
+
+
+def _pain_row(cell: Cell, about: Mapping[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "drug": cell.drug,
+        "route": cell.route,
+        **about,
+        "timepoint": cell.timepoint,
+        "trials": cell.mean["trials"],
+        "participants": cell.mean["participants"],
+    }
+    for name, record in (("effect", cell.mean), ("new_trial", cell.new)):
+        row |= _numbers(name, record)
+    for (target, at_least), record in cell.chances.items():
+        row |= _chance(f"prob_benefit_{at_least:g}" + ("" if target == "mean" else "_new_trial"),
+                       record)  # fmt: skip
+    review = cell.review
+    return row | {
+        "review_estimate": review.estimate,
+        "review_lower": review.low,
+        "review_upper": review.high,
+        "review_printed": review.printed,
+        "flags": ";".join(cell.flags),
+    }
+
+
+def line_row(line: Line) -> dict[str, Any]:
+    """Return one line of another outcome with all digits, ready for a table."""
+    row: dict[str, Any] = {
+        "drug": line.drug,
+        "route": line.route,
+        "outcome": line.outcome,
+        "timepoint": line.timepoint,
+        "comparator": line.comparator,
+        "model": line.model,
+        "trials": line.trials,
+        "participants": line.participants,
+    }
+    if line.events is not None:
+        row |= {
+            "events_treated": line.events.treated,
+            "n_treated": line.events.n_treated,
+            "events_control": line.events.control,
+            "n_control": line.events.n_control,
+            "control_risk": line.lead["control_risk"],
+        }
+    for measure, record in line.estimates.items():
+        row |= _numbers(measure.lower(), record)
+        if measure == "NNT":
+            row |= {f"nnt_{key}": record[key] for key in ("kind", "interval", "through_infinity")}
+    row |= _numbers("new_trial", line.new)
+    for (direction, size), record in line.chances.items():
+        row |= _chance(f"prob_{direction}_{size:g}", record)
+    if line.review is not None:
+        row |= {
+            "review_estimate": line.review.estimate,
+            "review_lower": line.review.low,
+            "review_upper": line.review.high,
+            "review_printed": line.review.printed,
+        }
+    return row | {"flags": ";".join(line.flags)}
+
+
+def _numbers(name: str, record: Record) -> dict[str, Any]:
+    keys = {"estimate": "", "lower": "_lower", "upper": "_upper", "mcse": "_mcse"}
+    return {f"{name}{suffix}": record[key] for key, suffix in keys.items()}
+
+
+def _chance(name: str, record: Record) -> dict[str, Any]:
+    return {
+        name: record["probability"],
+        f"{name}_mcse": record["mcse"],
+        f"{name}_prior": record["prior_probability"],
+    }

@@ -1,0 +1,141 @@
+"""Harms at a glance: all of them by drug and route, and one under other assumptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.report.amounts import AMONG
+from bayes_nmda.report.numbers import MINUS, outcome, title
+from bayes_nmda.report.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    PAGE,
+    PALE,
+    VERMILION,
+    Figure,
+    canvas,
+    drawing,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from bayes_nmda.report.content import Content
+    from bayes_nmda.report.outcomes import Line, Outcome
+
+_ROW: Final = 0.42
+_STEP: Final = 0.17
+#: Looks of the models of one harm, in order of the definition; the review's method comes last.
+_LOOKS: Final = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"))
+#: Ratios at which the axis of the sensitivity figure is marked.
+_TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+
+
+def harm_map(content: Content) -> Figure:
+    """Return the grid of harms down and drugs and routes across: probability and difference."""
+    outcomes = content.told("harms")
+    columns = [
+        label
+        for label in content.partitions
+        if any(one.line(label) is not None for one in outcomes)
+    ]
+    alt = (
+        f"Grid of {len(outcomes)} harms by {len(columns)} combinations of drug and route: "
+        "probability that the drug raises the risk at all, and the difference in 1000 people. The "
+        "table of harms gives every number."
+    )
+    with canvas(PAGE, 1.0 + _ROW * len(outcomes)) as figure:
+        axes = figure.subplots()
+        for y, one in enumerate(outcomes):
+            for x, label in enumerate(columns):
+                _field(axes, x, y, one.line(label))
+        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(outcomes) - 0.5, -0.5))
+        names = [title(label.replace("/", "\n")) for label in columns]
+        axes.set_xticks(range(len(columns)), names, rotation=40, ha="left", rotation_mode="anchor")
+        axes.set_yticks(
+            range(len(outcomes)), [outcome(one.fit.spec.select.outcome) for one in outcomes]
+        )
+        axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
+        svg = drawing(figure, "harm-map", alt)
+    caption = (
+        "Above: probability that the drug raises the risk of the harm at all, on average over "
+        "trials like these. Below: more (+) or fewer people in 1000 with it, posterior median. "
+        "Darker is more probable. Hatched, ∅: no trial against placebo gives a usable number."
+    )
+    return Figure("harm-map", svg, caption, alt)
+
+
+def _field(axes: Axes, x: int, y: int, line: Line | None) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner, size = (x - 0.47, y - 0.46), (0.94, 0.92)
+    if line is None:
+        axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, hatch="////", lw=0.6))
+        axes.text(x, y, "∅", ha="center", va="center", color=GREY)
+        return
+    chance = line.chances["harm", 0.0]["probability"]
+    people = round(AMONG * line.lead["estimate"])
+    strength = max(0.0, 2 * chance - 1) * 0.6
+    axes.add_patch(Rectangle(corner, *size, fc=VERMILION, alpha=strength, ec="none"))
+    axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
+    sign = "+" if people > 0 else MINUS if people < 0 else ""
+    words = f"{100 * chance:.0f} %\n{sign}{abs(people)}"
+    axes.text(x, y, words, ha="center", va="center", color=INK, linespacing=1.0, size=8)
+
+
+def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figure:
+    """Return risk ratios of one harm under several models, and by the review's method."""
+    partitions = [line.partition for line in models[0].lines]
+    block = len(models) + 2
+    name = outcome(models[0].fit.spec.select.outcome)
+    alt = (
+        f"{name}: risk ratio of each drug and route under {len(models)} models and by the review's "
+        "method. The table of other assumptions gives every number."
+    )
+    with canvas(PAGE, 1.0 + _STEP * block * len(partitions)) as figure:
+        axes = figure.subplots()
+        for number, partition in enumerate(partitions):
+            for position, one in enumerate(models):
+                line = one.line(partition)
+                if line is not None:
+                    record = line.estimates["RR"]
+                    ends = (record["lower"], record["estimate"], record["upper"])
+                    _bar(axes, number * block + position, ends, *_LOOKS[position % len(_LOOKS)])
+            first = models[0].line(partition)
+            if first is not None and first.review is not None:
+                ends = (first.review.low, first.review.estimate, first.review.high)
+                _bar(axes, number * block + len(models), ends, GREY, "^")
+        axes.set(xscale="log", ylim=(block * len(partitions) - 1, -1))
+        axes.axvline(1, color=INK, lw=0.8, zorder=0)
+        axes.set_xlim(_TICKS[0] / 2, _TICKS[-1] * 2)
+        axes.set_xticks(_TICKS, [plain(x) for x in _TICKS], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set_yticks(
+            [n * block + len(models) / 2 for n in range(len(partitions))],
+            [title(label.replace("/", ", ")) for label in partitions],
+        )
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("fewer with drug  ←   risk ratio   →  more with drug")
+        looks = [*_LOOKS[: len(models)], (GREY, "^")]
+        for (colour, marker), label in zip(looks, [*labels, "Review's method"], strict=True):
+            axes.plot([], [], color=colour, marker=marker, ms=4.5, label=label)
+        figure.legend(loc="outside upper center", ncols=2)
+        svg = drawing(figure, "harm-sensitivity", alt)
+    caption = (
+        f"{name}: risk ratio with 95 % interval. Where marks lie far apart, "
+        "the answer depends on the assumption more than on the trials."
+    )
+    return Figure("harm-sensitivity", svg, caption, alt)
+
+
+def _bar(axes: Axes, y: float, ends: tuple[float, float, float], colour: str, marker: str) -> None:
+    low, middle, high = ends
+    axes.plot([low, high], [y, y], color=colour, lw=1.6)
+    axes.plot(middle, y, marker, color=colour, ms=5)

@@ -1,0 +1,68 @@
+"""Which models a kind of section can tell, checked before the first fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.errors import ReportError
+
+if TYPE_CHECKING:
+    from bayes_nmda.model.spec import ModelSpec
+    from bayes_nmda.report.definition import ReportDefinition, Section
+
+#: What the models of each kind of section are about: counts or differences, and against what.
+_RULES: Final[dict[str, tuple[str, str, str]]] = {
+    "pain": ("differences", "", "placebo"),
+    "responders": ("counts", "positive", "placebo"),
+    "harms": ("counts", "negative", "placebo"),
+    "function": ("differences", "", "placebo"),
+    "active": ("", "", "active"),
+}
+#: The two models of a trade-off.
+_TRADEOFF: Final = (("", "", "placebo"), ("counts", "negative", "placebo"))
+
+
+def require_kinds(definition: ReportDefinition, specs: Mapping[str, ModelSpec]) -> None:
+    """Raise `ReportError` if a section names a model that it cannot tell.
+
+    The message names the section, what the model is, and what the section takes.
+    """
+    where = f"reports/{definition.name}.toml: section"
+    for section in definition.sections:
+        for model, rule in zip(_models(section), _rules(section), strict=True):
+            found, allowed = _words(specs[model]), [part for part in rule if part]
+            if not set(allowed) <= set(found):
+                raise ReportError(
+                    f"{where} {section.kind}: model {model} is about {', '.join(found)}; allowed "
+                    f"are models about {', '.join(allowed)} (counts or differences, sign of a "
+                    "benefit, comparator)"
+                )
+        _require_one_question(f"{where} {section.kind}", section, specs)
+
+
+def _require_one_question(where: str, section: Section, specs: Mapping[str, ModelSpec]) -> None:
+    """Raise `ReportError` if models told as scenarios of one analysis are about other rows."""
+    first = section.models[0]
+    others = section.models[1:] if section.kind == "pain" else section.beside
+    for model in others:
+        if specs[model].select != specs[first].select:
+            raise ReportError(
+                f"{where}: model {model} selects other rows than {first}; allowed are other "
+                "assumptions about the same rows"
+            )
+
+
+def _models(section: Section) -> tuple[str, ...]:
+    return (*section.models, *section.beside)
+
+
+def _rules(section: Section) -> tuple[tuple[str, str, str], ...]:
+    if section.kind == "tradeoff":
+        return _TRADEOFF
+    return (_RULES[section.kind],) * len(_models(section))
+
+
+def _words(spec: ModelSpec) -> tuple[str, str, str]:
+    kind = "differences" if spec.likelihood.family == "normal" else "counts"
+    return kind, spec.benefit, spec.select.comparator

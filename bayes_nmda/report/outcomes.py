@@ -1,0 +1,178 @@
+"""What is told of every other outcome: one line a drug, route, timepoint and comparator.
+
+A line holds records of Answers on each scale that a reader may want, and the review's own number.
+Counted outcomes are told as odds ratio, risk ratio, risk difference and number needed; measured
+ones on the model's scale and, where the model file names one, in units of a familiar instrument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from bayes_nmda.report.fits import Fit, Record, by_cell, flags_of, partition_of
+from bayes_nmda.report.review import Review, reviewed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_nmda.data import TrialData
+    from bayes_nmda.query import Answer
+
+Direction = Literal["benefit", "harm"]
+#: Scales on which a counted outcome is told; the first is the one that tables lead with.
+COUNTED: Final = ("RD", "RR", "OR", "NNT")
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """People with an event and people at all, with the drug and without; an arm counts once."""
+
+    treated: int
+    n_treated: int
+    control: int
+    n_control: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One cell of one model.
+
+    Attributes
+    ----------
+    label
+        Cell with its comparator.
+    estimates
+        Records of `effect` by measure, the leading one first.
+    new
+        Record of `new_trial` on the leading measure.
+    chances
+        Records of `prob_benefit` and `prob_harm` by direction and size, on the leading measure.
+    events
+        Counts of a counted outcome, else None.
+    review
+        The review's method on the same rows; None where it cannot be computed.
+    """
+
+    model: str
+    outcome: str
+    label: str
+    drug: str
+    route: str
+    timepoint: str
+    comparator: str
+    trials: int
+    participants: int
+    flags: tuple[str, ...]
+    estimates: Mapping[str, Record]
+    new: Record
+    chances: Mapping[tuple[str, float], Record]
+    events: Events | None
+    review: Review | None
+
+    @property
+    def partition(self) -> str:
+        """Drug and route, joined."""
+        return partition_of(self.label)
+
+    @property
+    def lead(self) -> Record:
+        """The estimate that tables lead with."""
+        return next(iter(self.estimates.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One model with its lines and the answers they were taken from, by name of their table."""
+
+    fit: Fit
+    direction: Direction
+    lines: tuple[Line, ...]
+    answers: Mapping[str, Answer]
+
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """Sizes of effect that probabilities are told of, on the leading scale."""
+        limits = self.fit.spec.thresholds
+        return limits.risk_difference if self.fit.counts else limits.benefit
+
+    def line(self, partition: str) -> Line | None:
+        """Return the first line about a drug and route, None where there is none."""
+        return next((line for line in self.lines if line.partition == partition), None)
+
+
+def outcome_of(fit: Fit, trials: TrialData) -> Outcome:
+    """Return what a model says about its outcome, asked on every scale.
+
+    The direction is that of the outcome: events that favour the drug are a benefit, others a harm.
+    """
+    direction: Direction = "harm" if fit.counts and fit.spec.benefit == "negative" else "benefit"
+    answers = _ask(fit, direction)
+    estimates = {
+        name.removeprefix("effect_"): by_cell(fit, answer)
+        for name, answer in answers.items()
+        if name.startswith("effect_")
+    }
+    news = by_cell(fit, answers["new_trial"])
+    chances = {name: by_cell(fit, answers[f"prob_{name}"]) for name in ("benefit", "harm")}
+    review = reviewed(fit, trials)
+    lines = tuple(
+        Line(
+            fit.spec.name,
+            fit.spec.select.outcome,
+            cell.label,
+            cell.drug,
+            cell.route,
+            cell.timepoint,
+            cell.comparator,
+            cell.trials,
+            cell.participants,
+            flags_of(cell),
+            {measure: found[cell.label][0] for measure, found in estimates.items()},
+            news[cell.label][0],
+            {
+                (name, record["at_least"]): record
+                for name, found in chances.items()
+                for record in found[cell.label]
+            },
+            _events(fit.effects.frame, cell.label) if fit.counts else None,
+            review.get(cell.label),
+        )
+        for cell in fit.draws.cells
+    )
+    return Outcome(fit, direction, lines, answers)
+
+
+def _ask(fit: Fit, direction: Direction) -> dict[str, Answer]:
+    """Return the answers about one model: all sizes in its own direction, and any the other way."""
+    from bayes_nmda import query
+
+    ask = {"benefit": query.prob_benefit, "harm": query.prob_harm}
+    other = "benefit" if direction == "harm" else "harm"
+    if fit.counts:
+        sizes = list(fit.spec.thresholds.risk_difference)
+        measures: tuple[str | None, ...] = COUNTED
+        lead: str | None = "RD"
+    else:
+        sizes = list(fit.spec.thresholds.benefit)
+        measures = (None, "MD") if fit.spec.familiar is not None else (None,)
+        lead = None
+    found = {
+        f"effect_{measure or fit.spec.measure}": query.effect(fit.draws, measure=measure)
+        for measure in measures
+    }
+    found["new_trial"] = query.new_trial(fit.draws, measure=lead)
+    found[f"prob_{direction}"] = ask[direction](fit.draws, measure=lead, at_least=sizes)
+    found[f"prob_{other}"] = ask[other](fit.draws, measure=lead, at_least=0)
+    return found
+
+
+def _events(frame: pd.DataFrame, label: str) -> Events:
+    """Return the counts of the rows of a cell, an arm once."""
+    rows = frame[frame["cell"] == label]
+    sums = []
+    for arm, side in (("treatment_arm", "t"), ("control_arm", "c")):
+        once = rows.drop_duplicates(["trial_id", arm, "stratum"])
+        sums += [int(once[f"events_{side}"].sum()), int(once[f"n_{side}"].sum())]
+    return Events(*sums)

@@ -1,0 +1,155 @@
+"""Benefit against harm: how probable is enough of the one for little enough of the other?
+
+One figure a drug and route, a panel a timepoint and one for the prior: benefits down, increases of
+risk across, in each field the probability of both at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.report.definition import Section
+from bayes_nmda.report.fits import Fit, Record
+from bayes_nmda.report.numbers import comparator_words, identifier, outcome
+from bayes_nmda.report.style import BLUE, INK, PAGE, PALE, Figure, canvas, drawing
+from bayes_nmda.terms import cell_label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+    from bayes_nmda.query import Answer
+
+#: Panels side by side: three timepoints and the prior.
+_PANELS: Final = 4
+_HEIGHT: Final = 2.25
+#: A field whose probability is above this has light text on dark ground.
+_DARK: Final = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Tradeoffs:
+    """The joint probabilities of one benefit and one harm, and what is left at several prices.
+
+    Attributes
+    ----------
+    joint
+        Answer of `tradeoff`.
+    net
+        Answer of `net_benefit`; None where the definition names no price.
+    """
+
+    section: Section
+    benefit: Fit
+    harm: Fit
+    joint: Answer
+    net: Answer | None
+
+    @property
+    def partitions(self) -> list[str]:
+        """Drugs and routes with both, in order."""
+        return list(dict.fromkeys(_partition(record) for record in self.joint.records))
+
+    def cells_of(self, partition: str) -> dict[str, dict[tuple[float, float], Record]]:
+        """Return the records of a drug and route by timepoint, then by benefit and harm."""
+        found: dict[str, dict[tuple[float, float], Record]] = {}
+        for record in self.joint.records:
+            if _partition(record) == partition:
+                place = record["at_least"], record["at_most"]
+                found.setdefault(record["timepoint"], {})[place] = record
+        return found
+
+    def net_rows(self) -> list[tuple[Record, Mapping[float, Record]]]:
+        """Return one row a cell: a record that names it, and its net benefit by price."""
+        rows: dict[tuple[str, str], dict[float, Record]] = {}
+        for record in self.net.records if self.net is not None else ():
+            place = _partition(record), record["timepoint"]
+            rows.setdefault(place, {})[record["points_per_event"]] = record
+        return [(next(iter(prices.values())), prices) for prices in rows.values()]
+
+
+def _partition(record: Record) -> str:
+    return cell_label(record["drug"], record["route"])
+
+
+def tradeoffs(section: Section, benefit: Fit, harm: Fit) -> Tradeoffs:
+    """Return the joint probabilities over the grid of a section, and its net benefits."""
+    from bayes_nmda import query
+
+    joint = query.tradeoff(
+        benefit.draws, harm.draws, at_least=section.at_least, at_most=section.at_most
+    )
+    net = None
+    if section.points_per_event:
+        net = query.net_benefit(
+            benefit.draws, harm.draws, points_per_event=section.points_per_event
+        )
+    return Tradeoffs(section, benefit, harm, joint, net)
+
+
+def tradeoff_figure(found: Tradeoffs, partition: str, words: str) -> Figure:
+    """Return the grid of one drug and route, a panel a timepoint, the prior last."""
+    cells = found.cells_of(partition)
+    name = identifier("tradeoff", partition)
+    unit = found.benefit.spec.unit
+    event = outcome(found.harm.spec.select.outcome).lower()
+    against = comparator_words(found.benefit.spec.select.comparator)
+    middle = found.section.at_least[len(found.section.at_least) // 2]
+    limit = found.section.at_most[len(found.section.at_most) // 2]
+    alt = (
+        f"{words}: probability of a benefit of at least {middle:g} {unit} with {event} raised by "
+        f"at most {1000 * limit:g} in 1000; "
+        + "; ".join(
+            f"{time or 'all'}: {100 * fields[middle, limit]['probability']:.0f} %"
+            for time, fields in cells.items()
+        )
+        + ". The table of the trade-off gives every number."
+    )
+    with canvas(PAGE, _HEIGHT) as figure:
+        panels = figure.subplots(1, _PANELS, sharey=True)
+        for axes in panels:
+            axes.set_axis_off()
+        for axes, (time, fields) in zip(panels, cells.items(), strict=False):
+            chances = {place: float(record["probability"]) for place, record in fields.items()}
+            _panel(axes, found.section, time.capitalize() or "All", chances)
+        fields = next(iter(cells.values()))
+        before = {place: float(record["prior_probability"]) for place, record in fields.items()}
+        _panel(panels[len(cells)], found.section, "Before the data", before)
+        first = panels[0]
+        first.set_yticks(
+            range(len(found.section.at_least)),
+            ["any" if x == 0 else f"≥ {x:g}" for x in found.section.at_least],
+        )
+        first.set_ylabel(f"benefit ({unit})")
+        figure.supxlabel(f"at most so many more with {event}, in 1000", size=9, x=0.06, ha="left")
+        svg = drawing(figure, name, alt)
+    caption = (
+        f"{words}, against {against}: probability in per cent of at least so much benefit and at "
+        f"most so many more people with {event}, both at once, on average over trials like these. "
+        "Darker is more probable."
+    )
+    return Figure(name, svg, caption, alt)
+
+
+def _panel(
+    axes: Axes, section: Section, title: str, chances: Mapping[tuple[float, float], float]
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.set_axis_on()
+    for y, at_least in enumerate(section.at_least):
+        for x, at_most in enumerate(section.at_most):
+            chance = chances[at_least, at_most]
+            corner, size = (x - 0.5, y - 0.5), (1.0, 1.0)
+            axes.add_patch(Rectangle(corner, *size, fc=BLUE, alpha=chance, ec="none"))
+            axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
+            colour = "white" if chance > _DARK else INK
+            axes.text(x, y, f"{100 * chance:.0f}", ha="center", va="center", color=colour, size=8)
+    axes.set(xlim=(-0.5, len(section.at_most) - 0.5), ylim=(len(section.at_least) - 0.5, -0.5))
+    axes.set_title(title)
+    axes.set_xticks(range(len(section.at_most)), [f"{1000 * x:g}" for x in section.at_most])
+    axes.tick_params(length=0, labelleft=axes.get_subplotspec().is_first_col())  # type: ignore[union-attr]  # a panel of a grid has a place in it
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,67 @@
+"""Differences in words: the direction is in the word, never in a sign."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayes_nmda.report import amounts
+from bayes_nmda.report.review import Review
+
+
+def difference(estimate, low, high, error=0.001):
+    errors = dict.fromkeys(("mcse", "mcse_lower", "mcse_upper"), error)
+    return {"estimate": estimate, "lower": low, "upper": high, **errors}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.028, 0.376, "28 to 376 more"),
+        (-0.376, -0.028, "28 to 376 fewer"),
+        (-0.116, 0.347, "116 fewer to 347 more"),
+        (0.0001, 0.2, "0 to 200 more"),
+        (-0.0001, 0.0002, "0 to 0"),
+    ],
+)
+def test_an_interval_of_people_names_its_direction_once_where_it_has_one(low, high, words):
+    assert amounts.more_range(difference(0.0, low, high)) == words
+
+
+@given(st.floats(-1, 1))
+def test_the_word_agrees_with_the_sign_of_the_difference(value):
+    words = amounts.more(difference(value, value, value))
+    people = int(words.split()[0].replace(",", ""))
+    assert people == abs(round(1000 * value))
+    assert ("more" in words) == (value > 0 and people > 0)
+    assert ("fewer" in words) == (value < 0 and people > 0)
+
+
+def test_the_risk_with_the_drug_is_the_risk_without_it_plus_the_difference():
+    record = difference(0.2, 0.1, 0.3) | {"control_risk": 0.15}
+    assert amounts.risk_with(record) == "350"
+
+
+@pytest.mark.parametrize("towards", [-1.0, 1.0])
+def test_better_means_the_same_on_scales_that_run_either_way(towards):
+    low, high = sorted((-0.3 * towards, 0.8 * towards))
+    record = difference(0.25 * towards, low, high)
+    assert amounts.better(record, towards) == "0.250 better"
+    assert amounts.better_range(record, towards) == "0.300 worse to 0.800 better"
+
+
+def test_an_interval_on_one_side_says_so_once():
+    assert amounts.better_range(difference(0.4, 0.1, 0.7, 0.05), 1.0) == "0.1 to 0.7 better"
+    assert amounts.better_review(Review(-2.4, -8.0, -1.0, True), 1.0, 1) == (
+        "2.4 worse (8.0 to 1.0 worse)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(5.04, "NNTH 5.0"), (36.2, "NNTH 36"), (58048, "NNTH > 1000"),
+                          (math.inf, "NNTH > 1000")]
+)  # fmt: skip
+def test_a_number_needed_beyond_a_thousand_is_only_said_to_be_more(number, words):
+    said = amounts.needed({"estimate": number, "kind": "NNTH"})
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == words

@@ -1,0 +1,43 @@
+"""The tables behind the page carry every digit, and agree with what the page says."""
+
+import pandas as pd
+import pytest
+
+from bayes_nmda import effect, posterior, prob_harm
+
+
+@pytest.fixture
+def table(told):
+    def read(name: str) -> pd.DataFrame:
+        return pd.read_csv(told / "reports" / "latest" / "tables" / f"{name}.csv")
+
+    return read
+
+
+def test_benefits_and_harms_stand_in_one_table(table):
+    found = table("summary_of_findings")
+    assert {"quality_of_life", "any_adverse_event", "responder_50"} == set(found["outcome"])
+    assert set(found["comparator"]) == {"placebo"}
+
+
+def test_every_digit_of_a_harm_is_that_of_an_answer(table):
+    found = table("harms").query("model == 'quick_harm'").reset_index(drop=True)
+    tree = posterior("quick_harm")
+    for measure in ("RD", "RR", "OR"):
+        records = effect(tree, measure=measure).records
+        assert found[measure.lower()].to_list() == pytest.approx([r["estimate"] for r in records])
+    chances = prob_harm(tree, measure="RD", at_least=0.05).records
+    assert found["prob_harm_0.05"].to_list() == pytest.approx([r["probability"] for r in chances])
+
+
+def test_models_under_other_assumptions_stand_in_the_table_of_harms(table):
+    assert set(table("harms")["model"]) == {"quick_harm", "quick_harm_alone"}
+
+
+def test_gates_are_summarised_by_their_worst_value(table):
+    brief, full = table("gate_summary").set_index("model"), table("gates")
+    for model, rows in full.groupby("model"):
+        assert brief.loc[model, "gates"] == len(rows)
+        assert brief.loc[model, "failed"] == 0
+        worst = rows.loc[rows["gate"] == "R-hat", "value"].max()
+        assert brief.loc[model, "R-hat"] == pytest.approx(worst)
