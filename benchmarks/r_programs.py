@@ -48,7 +48,8 @@ for (k in unique(rows$k)) {
 BRMS = """
 suppressPackageStartupMessages(library(brms))
 options(mc.cores = parallel::detectCores())
-if (!nzchar(system.file("include", package = "BH"))) {  # Debian keeps Boost with the system's headers
+if (!nzchar(system.file("include", package = "BH"))) {
+  # Debian keeps Boost with the headers of the system.
   rstan::rstan_options(boost_lib = "/usr/include", boost_lib2 = "/usr/include")
 }
 priors <- c(
