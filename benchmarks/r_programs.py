@@ -48,6 +48,10 @@ for (k in unique(rows$k)) {
 BRMS = """
 suppressPackageStartupMessages(library(brms))
 options(mc.cores = parallel::detectCores())
+if (!nzchar(system.file("include", package = "BH"))) {
+  # Debian keeps Boost with the headers of the system.
+  rstan::rstan_options(boost_lib = "/usr/include", boost_lib2 = "/usr/include")
+}
 priors <- c(
   set_prior("normal(MU_MEAN, MU_SD)", class = "Intercept"),
   set_prior("normal(0, TAU_SCALE)", class = "sd")

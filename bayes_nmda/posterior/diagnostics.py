@@ -77,8 +77,18 @@ def diagnose(tree: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def record_gates(tree: xr.DataTree) -> None:
+    """Write the gates of a fit into its attributes, where they stay with the draws."""
+    table = diagnose(tree)
+    failed = table[~table["passed"]]
+    tree.attrs["gates"] = json.dumps(table.to_dict("records"))
+    tree.attrs["gates_failed"] = json.dumps(
+        [f"{row.gate} of {row.quantity}" for row in failed.itertuples()]
+    )
+
+
 def recorded_gates(tree: xr.DataTree) -> pd.DataFrame:
-    """Return the table of `diagnose` that was written into a fit when it was made."""
+    """Return the gates that `record_gates` wrote into a fit when it was made."""
     import pandas as pd
 
     table = pd.DataFrame(json.loads(tree.attrs["gates"]))

@@ -1,9 +1,9 @@
 """Several analyses at once: models that compile to the same code share a process.
 
 Compiling a model takes far longer than sampling it. Analyses that differ in numbers only are
-fitted one after the other in one process, which compiles once; analyses of different families go
-to different processes. Each fit passes its gates and is stored where it was made, so that a build
-that is killed keeps what was finished.
+obtained one after the other in one process, which compiles at most once; analyses of different
+families go to different processes. Each fit passes its gates and is stored where it was made, so
+that a build that is killed keeps what was finished.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bayes_nmda.errors import StoreError
 from bayes_nmda.posterior import store
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
 
     Analysis = tuple[ModelSpec, EffectTable]
+    Obtained = tuple[xr.DataTree, pd.DataFrame]
 
 
 def obtain_all(
@@ -30,7 +30,7 @@ def obtain_all(
     inputs: Mapping[str, str],
     jobs: int | None = None,
     progress: Callable[[str], None] | None = None,
-) -> list[tuple[xr.DataTree, pd.DataFrame]]:
+) -> list[Obtained]:
     """Return the fit and the table of gates of every analysis: stored, or sampled now.
 
     Parameters
@@ -58,23 +58,19 @@ def obtain_all(
     from joblib import Parallel, cpu_count, delayed
 
     say = progress or (lambda _: None)
-    families = _families([pair for pair in analyses if not _stored(*pair)])
+    families = _families(analyses)
     jobs = min(jobs or cpu_count(), len(families))
-    if jobs > 1:
-        say(f"sampling {len(families)} families of models in {jobs} processes")
+    found: dict[str, Obtained] = {}
+    if jobs == 1:
+        for family in families:
+            found |= _obtain_family(family, inputs, progress)
+    else:
+        say(f"{len(families)} families of models in {jobs} processes")
         run = Parallel(n_jobs=jobs, return_as="generator_unordered")
-        for names in run(delayed(_fit_family)(family, inputs) for family in families):
-            say(f"sampled {', '.join(names)}")
-    return [
-        store.obtain(spec, effects, inputs=inputs, progress=progress) for spec, effects in analyses
-    ]
-
-
-def _stored(spec: ModelSpec, effects: EffectTable) -> bool:
-    try:
-        return store.load(spec, effects) is not None
-    except StoreError:
-        return False  # corrupt: it is sampled again, and that is said there
+        for some in run(delayed(_obtain_family)(family, inputs) for family in families):
+            say(f"obtained {', '.join(some)}")
+            found |= some
+    return [found[spec.name] for spec, _ in analyses]
 
 
 def _families(analyses: Sequence[Analysis]) -> list[list[Analysis]]:
@@ -92,7 +88,12 @@ def _families(analyses: Sequence[Analysis]) -> list[list[Analysis]]:
     return sorted(families.values(), key=len, reverse=True)
 
 
-def _fit_family(family: Sequence[Analysis], inputs: Mapping[str, str]) -> list[str]:
-    for spec, effects in family:
-        store.obtain(spec, effects, inputs=inputs)
-    return [spec.name for spec, _ in family]
+def _obtain_family(
+    family: Sequence[Analysis],
+    inputs: Mapping[str, str],
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Obtained]:
+    return {
+        spec.name: store.obtain(spec, effects, inputs=inputs, progress=progress)
+        for spec, effects in family
+    }

@@ -6,6 +6,7 @@ change is due to the data and not to the computer. A cell that loses its last tr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _VARIABLE = {"mean": "effect", "new_trial": "new_trial"}
 _KEY = ["cell", "at_least", "target"]
 _NUMBERS = ["probability", "error", "mean", "sd"]
+_ORDER = ["probability", "error", "probability_all", "change", "mean", "sd", "mean_all", "sd_all"]
 
 
 def leave_one_trial_out(
@@ -72,7 +74,7 @@ def leave_one_trial_out(
     ----------
     Viechtbauer & Cheung 2010, Res Synth Methods 1:112 (deletion diagnostics in meta-analysis).
     """
-    return _leave_out(spec, effects, "trial", at_least, seed, jobs, progress)
+    return _Refits.of(spec, effects, at_least, seed).without_each("trial", jobs, progress)
 
 
 def leave_one_cell_out(
@@ -112,92 +114,92 @@ def leave_one_cell_out(
     UsageError
         If the analysis is not Gaussian, or has one cell only.
     """
-    return _leave_out(spec, effects, "cell", at_least, seed, jobs, progress)
+    return _Refits.of(spec, effects, at_least, seed).without_each("cell", jobs, progress)
 
 
-def _leave_out(
-    spec: ModelSpec,
-    effects: EffectTable,
-    by: str,
-    at_least: Iterable[float] | None,
-    seed: int | None,
-    jobs: int,
-    progress: Callable[[str], None] | None,
-) -> pd.DataFrame:
-    import pandas as pd
-    from joblib import Parallel, delayed
+@dataclass(frozen=True, slots=True)
+class _Refits:
+    """One analysis, what is asked of it, and the seed that every refit shares."""
 
-    say = progress or (lambda _: None)
-    thresholds = spec.thresholds.benefit if at_least is None else tuple(at_least)
-    labels = effects.frame[by].to_numpy(dtype=str)
-    names = list(dict.fromkeys(labels))
-    if len(names) < 2:
-        raise UsageError(f"leave_one_{by}_out: found one {by}, {names[0]!r}; it takes at least two")
-    everything = _answers(spec, effects, thresholds, seed)
+    spec: ModelSpec
+    effects: EffectTable
+    thresholds: tuple[float, ...]
+    seed: int | None
 
-    def refits() -> Iterator[Any]:
-        for name in names:
-            say(f"without {name}")
-            yield delayed(_answers)(spec, effects, thresholds, seed, without=labels == name)
+    @classmethod
+    def of(
+        cls,
+        spec: ModelSpec,
+        effects: EffectTable,
+        at_least: Iterable[float] | None,
+        seed: int | None,
+    ) -> _Refits:
+        """Return the refits of an analysis at thresholds, or at those of its model file."""
+        thresholds = spec.thresholds.benefit if at_least is None else tuple(at_least)
+        return cls(spec, effects, thresholds, seed)
 
-    parts = []
-    for name, moved in zip(names, Parallel(n_jobs=jobs)(refits()), strict=True):
-        remaining = effects.subset(labels != name)
-        # cells analysed alone do not move when the trial was in another one
-        still = everything[everything["cell"].isin(set(remaining.trials))]
-        unmoved = still[~still["cell"].isin(set(moved["cell"]))]
-        found = pd.concat([part for part in (moved, unmoved) if len(part)])
-        part = everything[_KEY].merge(found, on=_KEY, how="left")
-        part["trials"] = part["cell"].map(remaining.trials).fillna(0).astype("int64")
-        parts.append(part.assign(left_out=name))
-    table = pd.concat(parts, ignore_index=True)
-    whole = everything[[*_KEY, "probability", "mean", "sd"]]
-    table = table.merge(whole, on=_KEY, how="left", suffixes=("", "_all"))
-    table["change"] = table["probability"] - table["probability_all"]
-    order = [
-        "probability",
-        "error",
-        "probability_all",
-        "change",
-        "mean",
-        "sd",
-        "mean_all",
-        "sd_all",
-    ]
-    return table[["left_out", *_KEY, "trials", *order]]
+    def without_each(
+        self, by: str, jobs: int, progress: Callable[[str], None] | None
+    ) -> pd.DataFrame:
+        """Return all answers without each trial, or each cell, beside those with everything."""
+        import pandas as pd
+        from joblib import Parallel, delayed
 
+        say = progress or (lambda _: None)
+        labels = self.effects.frame[by].to_numpy(dtype=str)
+        names = list(dict.fromkeys(labels))
+        if len(names) < 2:
+            raise UsageError(
+                f"leave_one_{by}_out: found one {by}, {names[0]!r}; it takes at least two"
+            )
+        everything = self.answers()
 
-def _answers(
-    spec: ModelSpec,
-    effects: EffectTable,
-    thresholds: Iterable[float],
-    seed: int | None,
-    *,
-    without: NDArray[np.bool_] | None = None,
-) -> pd.DataFrame:
-    """Return probability, error, mean and SD by cell, threshold and target; columns `_KEY` first.
+        def refits() -> Iterator[Any]:
+            for name in names:
+                say(f"without {name}")
+                yield delayed(self.answers)(without=labels == name)
 
-    Where cells are analysed alone, only those that lose a contrast are computed.
-    """
-    import pandas as pd
+        parts = []
+        for name, moved in zip(names, Parallel(n_jobs=jobs)(refits()), strict=True):
+            remaining = self.effects.subset(labels != name).trials
+            # cells analysed alone do not move when the trial was in another one
+            still = everything[everything["cell"].isin(set(remaining))]
+            unmoved = still[~still["cell"].isin(set(moved["cell"]))]
+            found = pd.concat([part for part in (moved, unmoved) if len(part)])
+            part = everything[_KEY].merge(found, on=_KEY, how="left")
+            part["trials"] = part["cell"].map(remaining).fillna(0).astype("int64")
+            parts.append(part.assign(left_out=name))
+        table = pd.concat(parts, ignore_index=True)
+        whole = everything[[*_KEY, "probability", "mean", "sd"]]
+        table = table.merge(whole, on=_KEY, how="left", suffixes=("", "_all"))
+        table["change"] = table["probability"] - table["probability_all"]
+        return table[["left_out", *_KEY, "trials", *_ORDER]]
 
-    if without is not None:
-        keep = ~without
-        if spec.structure.pooling == "none":
-            cells = effects.frame["cell"]
-            keep &= cells.isin(cells[without]).to_numpy()
-        if not keep.any():
-            return pd.DataFrame(columns=[*_KEY, *_NUMBERS])
-        effects = effects.subset(keep)
-    exact = exact_posterior(spec, effects, seed=seed)
-    sign = -1.0 if spec.benefit == "negative" else 1.0
-    parts = []
-    for target in TARGETS:
-        variable = _VARIABLE[target]
-        mean, sd = exact.mean(variable), exact.sd(variable)
-        for threshold in thresholds:
-            probability, error = exact.probability(variable, float(threshold), sign)
-            columns = {"cell": list(exact.layout.cells), "at_least": float(threshold)}
-            numbers = dict(zip(_NUMBERS, (probability, error, mean, sd), strict=True))
-            parts.append(pd.DataFrame({**columns, "target": target, **numbers}))
-    return pd.concat(parts, ignore_index=True)
+    def answers(self, *, without: NDArray[np.bool_] | None = None) -> pd.DataFrame:
+        """Return probability, error, mean and SD by cell, threshold and target, `_KEY` first.
+
+        Where cells are analysed alone, only those that lose a contrast are computed.
+        """
+        import pandas as pd
+
+        effects = self.effects
+        if without is not None:
+            keep = ~without
+            if self.spec.structure.pooling == "none":
+                cells = effects.frame["cell"]
+                keep &= cells.isin(cells[without]).to_numpy()
+            if not keep.any():
+                return pd.DataFrame(columns=[*_KEY, *_NUMBERS])
+            effects = effects.subset(keep)
+        exact = exact_posterior(self.spec, effects, seed=self.seed)
+        sign = -1.0 if self.spec.benefit == "negative" else 1.0
+        parts = []
+        for target in TARGETS:
+            variable = _VARIABLE[target]
+            mean, sd = exact.mean(variable), exact.sd(variable)
+            for threshold in self.thresholds:
+                probability, error = exact.probability(variable, float(threshold), sign)
+                columns = {"cell": list(exact.layout.cells), "at_least": float(threshold)}
+                numbers = dict(zip(_NUMBERS, (probability, error, mean, sd), strict=True))
+                parts.append(pd.DataFrame({**columns, "target": target, **numbers}))
+        return pd.concat(parts, ignore_index=True)

@@ -24,7 +24,7 @@ from bayes_nmda.model.build import build_model
 from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.counts import count_constants, count_groups, without_spares
-from bayes_nmda.posterior.diagnostics import diagnose
+from bayes_nmda.posterior.diagnostics import record_gates
 from bayes_nmda.posterior.exact import chosen_engine
 from bayes_nmda.posterior.labels import constants, with_labels
 from bayes_nmda.posterior.log_prior import log_prior
@@ -110,12 +110,7 @@ def fit(
         tree = fit_exact(spec, effects, seed, draws, chains, say)
     else:
         tree = _fit_nuts(spec, effects, seed, draws, chains, say)
-    table = diagnose(tree)
-    failed = table.query("~passed")
-    tree.attrs["gates"] = json.dumps(table.to_dict("records"))
-    tree.attrs["gates_failed"] = json.dumps(
-        [f"{r.gate} of {r.quantity}" for r in failed.itertuples()]
-    )
+    record_gates(tree)
     return tree
 
 

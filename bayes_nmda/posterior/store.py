@@ -20,7 +20,7 @@ from bayes_nmda.model.spec import load_model, model_inputs
 from bayes_nmda.posterior import shelf
 from bayes_nmda.posterior.keys import DIGITS, fit_key, key_of
 from bayes_nmda.posterior.shelf import folder
-from bayes_nmda.posterior.stored import Stored, bundle, content, put, read, rounded, write
+from bayes_nmda.posterior.stored import Stored, bundle, content, put, read, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,6 @@ __all__ = [
     "read",
     "rounded",
     "save",
-    "write",
 ]
 
 
@@ -64,21 +63,27 @@ def save(tree: xr.DataTree, *, inputs: Mapping[str, str] | None = None) -> Path:
     StoreError
         If the file cannot be written; what was stored before is still there.
     """
-    return _keep(rounded(tree), inputs or {})
+    return _put(_signed(rounded(tree), inputs or {}))
 
 
-def _keep(tree: xr.DataTree, inputs: Mapping[str, str]) -> Path:
+def _signed(tree: xr.DataTree, inputs: Mapping[str, str]) -> xr.DataTree:
+    """Return a fit with its key and the digests of what it was made from."""
     attrs = tree.attrs
     numbers = {name: int(attrs[name]) for name in ("seed", "draws", "chains")}
     used = json.loads(attrs["versions"])
     key = key_of(attrs["rows_hash"], attrs["spec_hash"], numbers, attrs["engine"], used)
     final = tree.copy()
     final.attrs = {**attrs, "key": key, "inputs": json.dumps(dict(inputs))}
-    packed = content(final)
+    return final
+
+
+def _put(signed: xr.DataTree) -> Path:
+    packed = content(signed)
     digest = hashlib.sha256(packed).hexdigest()
-    path = folder() / f"{attrs['model']}.{key}.{digest[:DIGITS]}.nc"
+    name = signed.attrs["model"]
+    path = folder() / f"{name}.{signed.attrs['key']}.{digest[:DIGITS]}.nc"
     put(path, packed)
-    shelf.tidy(attrs["model"])
+    shelf.tidy(name)
     return path
 
 
@@ -129,7 +134,7 @@ def _renewed(path: Path, spec: ModelSpec, inputs: Mapping[str, str]) -> Path:
         return path
     tree = shelf.open_tree(path)
     tree.attrs |= now
-    return _keep(tree, inputs)
+    return _put(_signed(tree, inputs))
 
 
 def obtain(
@@ -173,7 +178,8 @@ def obtain(
     if stored is None:
         tree = fit(spec, effects, engine=engine, progress=progress)
         require_gates(tree, recorded_gates(tree))
-        stored = shelf.open_tree(save(tree, inputs=inputs))
+        stored = _signed(rounded(tree), inputs)
+        _put(stored)
     return stored, require_gates(stored, recorded_gates(stored))
 
 

@@ -8,7 +8,6 @@ single arrays without xarray or pandas, so that a question costs no import of ei
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,19 +63,6 @@ def put(path: Path, packed: bytes) -> None:
             temporary.unlink()
 
 
-def write(tree: xr.DataTree, path: Path) -> str:
-    """Write a tree as netCDF, complete or not at all, and return the SHA-256 of the file.
-
-    Raises
-    ------
-    StoreError
-        If the file cannot be written, for example because the disk is full.
-    """
-    packed = content(tree)
-    put(path, packed)
-    return hashlib.sha256(packed).hexdigest()
-
-
 def rounded(tree: xr.DataTree) -> xr.DataTree:
     """Return the tree with draws in 32 bits, to 1/2,048 of each element's interquartile range."""
     copy = tree.copy()
@@ -89,8 +75,8 @@ def rounded(tree: xr.DataTree) -> xr.DataTree:
 
 def _round(values: xr.DataArray) -> xr.DataArray:
     # quartiles and not the range: one draw far out in a tail must not make all others coarse
-    low, high = (values.quantile(p, ["chain", "draw"], skipna=False) for p in (0.25, 0.75))
-    spread = (high - low).drop_vars("quantile", errors="ignore")
+    ends = values.quantile([0.25, 0.75], ["chain", "draw"], skipna=False)
+    spread = ends.diff("quantile").squeeze("quantile", drop=True)
     finest = (spread / _STEPS).where(spread > 0)
     step = 2.0 ** np.floor(np.log2(finest))
     whole = ((values / step).round() * step).where(finest.notnull(), values)
@@ -120,6 +106,11 @@ def bundle(tree: xr.DataTree) -> xr.DataTree:
     small = xr.DataTree.from_dict(kept)
     small.attrs = {**tree.attrs, "bundled": "true"}
     return small
+
+
+def packed_bundle(tree: xr.DataTree) -> bytes:
+    """Return the `bundle` of a stored fit as the bytes of a netCDF file."""
+    return content(bundle(tree))
 
 
 class Stored:

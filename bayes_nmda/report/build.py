@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayes_nmda import __version__, paths
-from bayes_nmda.errors import FitError, LockedError, ReportError
+from bayes_nmda.errors import FitError, LockedError, ReportError, StoreError
 from bayes_nmda.report import provenance, publish, staleness
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.staleness import what_is_stale
@@ -216,15 +216,19 @@ def _files(content: Content, found: dict[str, str]) -> dict[str, str]:
 
 
 def _write_posteriors(folder: Path, content: Content) -> None:
-    from bayes_nmda.posterior import store
+    from joblib import Parallel, cpu_count, delayed
 
-    for fit in content.fits:
-        path = folder / "posteriors" / f"{fit.spec.name}.nc"
-        path.parent.mkdir(exist_ok=True)
+    from bayes_nmda.posterior import stored
+
+    names = [f"{fit.spec.name}.nc" for fit in content.fits]
+    packed = Parallel(n_jobs=cpu_count(), return_as="generator")(
+        delayed(stored.packed_bundle)(fit.tree) for fit in content.fits
+    )
+    for name, file in zip(names, packed, strict=True):
         try:
-            store.write(store.bundle(fit.tree), path)
-        except OSError as error:
-            raise ReportError(f"{path.name}: it could not be written: {error.strerror}") from error
+            stored.put(folder / "posteriors" / name, file)
+        except StoreError as error:
+            raise ReportError(str(error)) from error
 
 
 def _manifest(

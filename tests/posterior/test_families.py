@@ -1,7 +1,5 @@
 """Several analyses at once."""
 
-from types import SimpleNamespace
-
 from bayes_nmda.model.spec import load_model
 from bayes_nmda.posterior import families
 
@@ -35,14 +33,15 @@ def test_counts_of_one_structure_are_one_family_whatever_the_outcome():
     ]
 
 
-def test_what_is_stored_is_not_sampled_and_the_order_is_kept(monkeypatch):
+def test_every_analysis_is_obtained_and_the_order_is_kept(monkeypatch):
     asked = []
-    monkeypatch.setattr(families.store, "load", lambda spec, effects: "stored")
     monkeypatch.setattr(
         families.store,
         "obtain",
         lambda spec, effects, **_: asked.append(spec.name) or (spec.name, "gates"),
     )
-    specs = [SimpleNamespace(name=name) for name in "bac"]
-    found = families.obtain_all([(spec, None) for spec in specs], inputs={})
-    assert [name for name, _ in found] == list("bac") == asked
+    names = ("pain_intensity_robust", "nausea", "pain_intensity", "any_adverse_event")
+    analyses = [(load_model(name), None) for name in names]
+    found = families.obtain_all(analyses, inputs={}, jobs=1)
+    assert [name for name, _ in found] == list(names)
+    assert sorted(asked) == sorted(names)

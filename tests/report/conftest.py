@@ -107,6 +107,7 @@ def made_up(spec, effects) -> xr.DataTree:
     from bayes_nmda.model.counts import Counts
     from bayes_nmda.model.structure import Layout
     from bayes_nmda.posterior.counts import count_constants, count_groups
+    from bayes_nmda.posterior.diagnostics import record_gates
     from bayes_nmda.posterior.labels import constants, with_labels
     from bayes_nmda.posterior.sample import attributes
 
@@ -165,6 +166,7 @@ def made_up(spec, effects) -> xr.DataTree:
     )
     tree.attrs = attributes(spec, effects, spec.sampling.seed, "nuts")
     tree.attrs |= {"chains": CHAINS, "draws": DRAWS}
+    record_gates(tree)
     return tree
 
 
@@ -196,6 +198,14 @@ def store_fits(models: Iterable[str]) -> None:
     for name in models:
         spec = load_model(name)
         store.save(made_up(spec, effect_table(trials, spec)), inputs=trials.digests)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_process() -> Iterator[None]:
+    """Build in this process, where a test can put something else in place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        yield
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
+from bayes_nmda.posterior.meta.atoms import posterior_exponent
 from bayes_nmda.posterior.meta.components import (
     LOG_MARGINAL,
     MEAN,
@@ -29,7 +30,6 @@ from bayes_nmda.posterior.meta.mixture import (
     ready_tail,
 )
 from bayes_nmda.posterior.meta.prior_densities import KIND, UNIFORM, Array
-from bayes_nmda.posterior.meta.quadrature import posterior_exponent
 from bayes_nmda.posterior.meta.tau_distribution import tau_quantile
 
 type Indices = np.ndarray[tuple[int, ...], np.dtype[np.int64]]

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
+from bayes_nmda.posterior.meta.atoms import ATOM_ABOVE, moment_exists, posterior_exponent
 from bayes_nmda.posterior.meta.likelihood import standardise
 from bayes_nmda.posterior.meta.nodes import REF_LOG, REF_MEAN, REF_TAU
 from bayes_nmda.posterior.meta.panels import (
@@ -23,12 +24,7 @@ from bayes_nmda.posterior.meta.panels import (
     TAU_SHIFT,
 )
 from bayes_nmda.posterior.meta.prior_densities import FIXED, KIND, LOG_STUDENT_T, Array, rescale
-from bayes_nmda.posterior.meta.quadrature import (
-    ATOM_ABOVE,
-    moment_exists,
-    posterior_exponent,
-    tau_rule,
-)
+from bayes_nmda.posterior.meta.quadrature import tau_rule
 from bayes_nmda.posterior.meta.student_t import (
     DF,
     FIXED_MU,

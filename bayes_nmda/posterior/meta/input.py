@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayes_nmda.errors import UsageError
+from bayes_nmda.posterior.meta.atoms import posterior_exponent
 from bayes_nmda.posterior.meta.prior_densities import KIND, UNIFORM, Array
 from bayes_nmda.posterior.meta.prior_syntax import LARGEST, SMALLEST
-from bayes_nmda.posterior.meta.quadrature import posterior_exponent
 
 
 def checked_trials(yi: ArrayLike, sei: ArrayLike) -> tuple[Array, Array]:

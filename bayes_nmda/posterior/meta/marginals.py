@@ -24,6 +24,7 @@ from bayes_nmda.posterior.meta.mixture import (
     mixture_quantile,
     mixture_tail,
     ready,
+    ready_tail,
 )
 from bayes_nmda.posterior.meta.prior_densities import FIXED, KIND, UPPER, Array, log_density
 from bayes_nmda.posterior.meta.tau_distribution import tau_below, tau_quantile
@@ -109,16 +110,25 @@ class NormalMixture(Marginal):
     weights: Array = field(compare=False)
     means: Array = field(compare=False)
     sds: Array = field(compare=False)
+    parts: Array = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Lay the components out once; a known quantity has none to lay out."""
+        known = has_point(self.sds)  # then all components are the same point
+        parts = np.empty((0, 0)) if known else ready(self.weights, self.means, self.sds)
+        object.__setattr__(self, "parts", parts)
 
     def _quantile(self, p: float) -> float:
-        if has_point(self.sds):  # then all are the same point
+        if not self.parts.size:
             return float(self.means[0])
-        return mixture_quantile(p, float(ndtri(p)), ready(self.weights, self.means, self.sds))
+        return mixture_quantile(p, float(ndtri(p)), self.parts)
 
     def _tail(self, x: float, above: bool) -> float:
         if math.isnan(x):
             return math.nan
-        return min(mixture_tail(x, above, self.weights, self.means, self.sds), 1.0)
+        if not self.parts.size:
+            return mixture_tail(x, above, self.weights, self.means, self.sds)
+        return min(ready_tail(x, above, self.parts), 1.0)
 
     def _density(self, x: float) -> float:
         return mixture_density(x, self.weights, self.means, self.sds)

@@ -19,8 +19,9 @@ _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 _CLOSE = 1e-3  # a step of Halley's method this small leaves an error of its cube
 _BEYOND = 322.0  # in logs: an atom far out stands for everything beyond it
 _LANES = 4
-# Rows of a mixture made ready: components, then three of scratch, then numbers about the whole.
-_WEIGHT, _PLACE, _INVERSE, _TAILS, _DENSITIES, _SLOPES, _WHOLE = range(7)
+# Rows of a mixture made ready: components, then numbers about the whole. Rows of scratch.
+_WEIGHT, _PLACE, _INVERSE, _WHOLE = range(4)
+_TAILS, _DENSITIES, _SLOPES = range(3)
 _MIDDLE, _UNIT, _GUESS, _LEFTMOST, _RIGHTMOST, _NARROWEST, _WIDEST, _LOG_SD = range(8)
 
 
@@ -34,7 +35,7 @@ def has_point(sds: Array) -> bool:
 def ready(weights: Array, means: Array, sds: Array) -> Array:
     """Return a mixture of components with SDs above 0, laid out for `tail_sums`."""
     size = max(-(-weights.size // _LANES) * _LANES, 2 * _LANES)
-    parts = np.zeros((7, size))
+    parts = np.zeros((4, size))
     middle = 0.0
     reciprocal = 0.0
     log_sd = 0.0
@@ -65,11 +66,11 @@ def ready(weights: Array, means: Array, sds: Array) -> Array:
 
 
 @compiled
-def tail_sums(x: float, above: bool, parts: Array) -> tuple[float, float, float]:
+def tail_sums(x: float, above: bool, parts: Array, work: Array) -> tuple[float, float, float]:
     """Return P(X < x) or P(X > x), the density at x and its slope; x reckoned from the middle."""
     sign = -1.0 if above else 1.0
     weights, places, inverses = parts[_WEIGHT], parts[_PLACE], parts[_INVERSE]
-    tails, densities, slopes = parts[_TAILS], parts[_DENSITIES], parts[_SLOPES]
+    tails, densities, slopes = work[_TAILS], work[_DENSITIES], work[_SLOPES]
     size = weights.size
     for i in range(size):
         d = (x - places[i]) * inverses[i]
@@ -105,7 +106,8 @@ def tail_sums(x: float, above: bool, parts: Array) -> tuple[float, float, float]
 @compiled
 def ready_tail(x: float, above: bool, parts: Array) -> float:
     """Return P(X > x) if ``above``, else P(X < x), of a mixture made ready."""
-    return tail_sums(x - parts[_WHOLE, _MIDDLE], above, parts)[0]
+    work = np.empty((3, parts.shape[1]))
+    return tail_sums(x - parts[_WHOLE, _MIDDLE], above, parts, work)[0]
 
 
 @compiled
@@ -152,8 +154,9 @@ def mixture_quantile(p: float, z: float, parts: Array) -> float:
     wanted = 1.0 - p if above else p
     sign = -1.0 if above else 1.0
     x = min(max(z * whole[_GUESS], low), high)  # all places are reckoned from the middle
+    work = np.empty((3, parts.shape[1]))
     for turn in range(300):
-        tail, density, slope = tail_sums(x, above, parts)
+        tail, density, slope = tail_sums(x, above, parts, work)
         if (tail > wanted) != above:
             high = x
         else:

@@ -15,20 +15,25 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
+from bayes_nmda.posterior.meta.atoms import (
+    ATOM_ABOVE,
+    ATOM_BELOW,
+    add_atom,
+    add_token,
+    moment_exists,
+    posterior_exponent,
+    powered_beyond,
+)
 from bayes_nmda.posterior.meta.likelihood import conditional
 from bayes_nmda.posterior.meta.modes import data_scale, find_modes
 from bayes_nmda.posterior.meta.nodes import REF_MEAN, REF_TAU, REF_X, scratch
 from bayes_nmda.posterior.meta.panels import (
     END,
-    LINEAR,
     MASS,
-    MU_SHIFT,
-    MU_VARIANCE,
     ORDER,
     PANEL_MASS,
     START,
     TAU,
-    TAU_SHIFT,
     TAU_START,
     fill_panel,
     is_flat,
@@ -43,13 +48,10 @@ from bayes_nmda.posterior.meta.prior_densities import (
     UPPER,
     Array,
     finite_at_zero,
-    mass_above,
     mass_below,
-    tail_exponent,
 )
 from bayes_nmda.posterior.meta.student_t import MU_KIND, NORMAL, SCALE, STUDENT_T
 
-ATOM_BELOW, ATOM_ABOVE = 2.0, 3.0
 _WIDEST = 2.0  # conditional means and SDs vary on a scale of 1 on the axis
 _WIDER, _LITTLE = 4.0, 1e-5  # where a panel has little mass, and an error in it little effect
 _WIDEST_TAIL, _LEAST = 8.0, 1e-8
@@ -57,27 +59,9 @@ _RESOLVED = 1e-9
 _NEGLIGIBLE = 1e-12
 _NEGLIGIBLE_MOMENT = 1e-10
 _POWER = 1e5  # this far above the data their likelihood is a power of tau to 1e-10
-_TOKEN = 1e-24  # the mass of an atom that carries a moment and changes no probability
 _REACH = 345.0
 _HALVINGS = 45
 _MOST_PANELS = 5000
-
-
-@compiled
-def posterior_exponent(k: int, mu_prior: Array, tau_prior: Array) -> float:
-    """Return q where the posterior density of tau falls as tau^(-q-1); proper needs q > 0.
-
-    The likelihood falls as tau^-k, as tau^(1-k) under a flat mu. A log-t prior has q = k or k - 1
-    and is proper, and has its q-th moment, at equality.
-    """
-    return float(tail_exponent(tau_prior) + k - (1.0 if is_flat(mu_prior) else 0.0))
-
-
-@compiled
-def moment_exists(order: float, k: int, mu_prior: Array, tau_prior: Array) -> bool:
-    """Tell whether the posterior mean of tau^order is finite."""
-    q = posterior_exponent(k, mu_prior, tau_prior)
-    return order < q or (int(tau_prior[KIND]) == LOG_STUDENT_T and order <= q)
 
 
 @compiled
@@ -98,50 +82,12 @@ def stretches(effects: Array, variances: Array, mu_prior: Array) -> tuple[float,
 
 
 @compiled
-def add_atom(block: Array, kind: float, tau: float, mass: float, source: Array) -> None:
-    """Write an atom at ``tau`` with the conditional moments of the node ``source``."""
-    block[:, :] = 0.0
-    block[0, LINEAR], block[0, PANEL_MASS] = kind, mass
-    block[0, START], block[0, END] = tau, tau
-    block[0, TAU_START] = 0.0 if kind == ATOM_BELOW else tau
-    for j in range(1, ORDER + 1):
-        block[j, TAU] = tau
-        block[j, TAU_SHIFT] = source[TAU_SHIFT] + (tau - source[TAU])
-        block[j, MU_SHIFT], block[j, MU_VARIANCE] = source[MU_SHIFT], source[MU_VARIANCE]
-    block[1, MASS] = mass
-
-
-@compiled
 def better_width(rest: float, total: float, most: float) -> float:
     """Return by what to multiply a panel's width: its last coefficients go as width^ORDER."""
     if not rest > 0.0:
         return most if rest == 0.0 else 0.5
     factor = 0.9 * math.pow(_RESOLVED * total / rest, 1.0 / ORDER)
     return min(max(factor, 0.25), most)
-
-
-@compiled
-def powered_beyond(block: Array, q: float, ref: Array, tau_prior: Array) -> float:
-    """Return the integral of posterior times tau^q beyond a panel, under a log-t prior.
-
-    There posterior times tau^q and prior are proportional.
-    """
-    beyond = mass_above(tau_prior, tau_at(ref[REF_X] + block[0, END], math.inf))
-    here = mass_above(tau_prior, tau_at(ref[REF_X] + block[0, START], math.inf))
-    powered = 0.0
-    for j in range(1, ORDER + 1):
-        powered += block[j, MASS] * block[j, TAU] ** q
-    return powered * beyond / max(here - beyond, 1e-300)
-
-
-@compiled
-def add_token(block: Array, order: float, moment: float, source: Array, grows: bool) -> None:
-    """Write an atom that adds ``moment`` to the moment of that order and next to nothing else."""
-    tau = (moment / _TOKEN) ** (1.0 / order)
-    add_atom(block, ATOM_ABOVE, tau, _TOKEN, source)
-    if grows:  # under a flat prior the variance of mu grows as tau²
-        for j in range(1, ORDER + 1):
-            block[j, MU_VARIANCE] *= (tau / source[TAU]) ** 2
 
 
 @compiled
@@ -235,7 +181,8 @@ def march(
         if done:
             if slow > 0.0 and not leftwards:
                 moment = powered_beyond(block, slow, ref, tau_prior)
-                add_token(blocks[count], slow, moment, block[ORDER], is_flat(mu_prior))
+                grows = is_flat(mu_prior)
+                add_token(blocks[count], slow, moment, totals[0], block[ORDER], grows)
                 count += 1
             return blocks, count
         x = ref[REF_X] + place

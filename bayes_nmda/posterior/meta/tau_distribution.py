@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
+from bayes_nmda.posterior.meta.atoms import ATOM_ABOVE, ATOM_BELOW, TOKEN
 from bayes_nmda.posterior.meta.nodes import REF_X
 from bayes_nmda.posterior.meta.panels import (
     COEFFICIENTS,
@@ -24,7 +25,6 @@ from bayes_nmda.posterior.meta.panels import (
     tau_at,
 )
 from bayes_nmda.posterior.meta.prior_densities import UPPER, Array, mass_below
-from bayes_nmda.posterior.meta.quadrature import ATOM_ABOVE, ATOM_BELOW
 
 
 @compiled
@@ -104,8 +104,11 @@ def tau_quantile(p: float, blocks: Array, ref: Array, tau_prior: Array) -> float
     for i in range(blocks.shape[0]):
         total += blocks[i, 0, PANEL_MASS]
     wanted = p * total
+    last = blocks.shape[0] - 1
+    if last > 0 and blocks[last, 0, PANEL_MASS] <= 2.0 * TOKEN * total:
+        last -= 1  # it carries a moment, and would catch the rounding of p
     i = 0
-    while i < blocks.shape[0] - 1 and wanted > blocks[i, 0, PANEL_MASS]:
+    while i < last and wanted > blocks[i, 0, PANEL_MASS]:
         wanted -= blocks[i, 0, PANEL_MASS]
         i += 1
     block = blocks[i]

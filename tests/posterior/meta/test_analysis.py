@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import matplotlib as mpl
@@ -157,6 +158,46 @@ def test_a_student_t_prior_of_mu_agrees_with_a_two_dimensional_grid(
         assert exact(x) == pytest.approx(p, abs=ACCURACY)
     mean = integrate.simpson(density * mu, dx=step) / below[-1]
     assert result.mu.mean == pytest.approx(mean, abs=ACCURACY * result.mu.sd)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.2, 30.0])
+@pytest.mark.parametrize("order", [1, 2])
+def test_moments_that_converge_as_slowly_as_the_prior_are_those_of_an_integral(
+    order: int, scale: float
+) -> None:
+    # With k trials and mu known the posterior falls as tau^-k times a log-t prior, so the integral
+    # of tau^k converges as the tail of t(5) in log tau: a power of the logarithm.
+    effects, errors = np.array([0.4, -0.7])[:order], np.array([0.5, 0.3])[:order]
+    prior = ("log_student_t", 5.0, math.log(scale), 1.25)
+
+    def integrand(x: float, power: int) -> float:
+        # tau^power times the density of the data at tau = exp(x), so that nothing overflows
+        ratios = 1.0 / (1.0 + (errors * math.exp(-x)) ** 2) if x > 0 else None
+        if ratios is None:
+            variance = errors**2 + math.exp(2 * x)
+            weights = math.exp(power * x) / np.sqrt(variance).prod()
+        else:
+            variance = math.exp(min(2 * x, 600.0)) / ratios
+            weights = math.exp((power - order) * x) * np.sqrt(ratios).prod()
+        fit = np.exp(-0.5 * (effects**2 / variance).sum())
+        return float(weights * fit * stats.t.pdf((x - prior[2]) / prior[3], prior[1]))
+
+    def integral(power: int) -> float:
+        edges = [-np.inf, -8.0, -2.0, 0.0, 2.0, 6.0, 20.0, np.inf]
+        options = {"epsabs": 0.0, "epsrel": 1e-11, "limit": 400}
+        pairs = itertools.pairwise(edges)
+        return sum(integrate.quad(integrand, a, b, args=(power,), **options)[0] for a, b in pairs)
+
+    result = meta_analysis(effects, errors, mu=0.0, tau=prior)
+    mass = integral(0)
+    assert result.tau.mean == pytest.approx(integral(1) / mass, rel=ACCURACY)
+    if order == 2:
+        second = result.tau.sd**2 + result.tau.mean**2
+        assert second == pytest.approx(integral(2) / mass, rel=ACCURACY)
+        assert result.new_trial.sd == pytest.approx(second**0.5, rel=ACCURACY)
+    else:
+        assert math.isinf(result.tau.sd)
+    assert math.isfinite(result.tau.quantile(1.0 - 1e-15))
 
 
 def test_one_trial_with_a_flat_mean_returns_the_prior_of_tau() -> None:
