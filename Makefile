@@ -28,7 +28,7 @@ test: $(READY) ## run the everyday tests (no sampling of real models)
 	$(BIN)/python -m pytest -q
 
 test-slow: $(READY) ## run the tests that sample: recovery, gates with several seeds, agreement
-	$(BIN)/python -m pytest -q -m slow $(SLOW)
+	$(BIN)/python -m pytest -q -n auto --dist loadscope -m slow $(SLOW)
 
 check: $(READY) ## lint, types, layers, docstrings, spelling, data, models, generated files
 	$(BIN)/ruff check .
