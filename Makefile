@@ -25,7 +25,7 @@ report: $(READY) ## build the report if anything is stale, and print where it is
 	@$(BIN)/bayes-nmda report
 
 test: $(READY) ## run the everyday tests (no sampling of real models)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadscope
 
 test-slow: $(READY) ## run the tests that sample: recovery, gates with several seeds, agreement
 	$(BIN)/python -m pytest -q -n auto --dist loadscope -m slow $(SLOW)

@@ -119,7 +119,9 @@ def test_a_closed_pipe_is_no_error(stored_home):
 
 def test_an_interrupt_ends_quietly(stored_home):
     code = (
-        "import time, bayes_nmda.query as q, bayes_nmda.cli as c\n"
+        "import signal, time, bayes_nmda.query as q, bayes_nmda.cli as c\n"
+        # a shell that starts a job in the background has it ignore interrupts
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def wait(*_, **__):\n print('ready', flush=True)\n time.sleep(60)\n"
         "q.effect = wait\nc.main(['ask', 'effect', 'small'])"
     )
