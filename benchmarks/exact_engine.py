@@ -87,11 +87,11 @@ def main() -> None:
     lines.append(row("exact: leaving out each of 20 trials, all probabilities", out))
 
     def prepared(scenario: ModelSpec) -> Any:
-        return sample._compile(build_model(scenario, effects), scenario, layout)
+        return sample._compile(build_model(scenario, effects, spare=True), scenario)
 
+    model = build_model(spec, effects)
     start = time.perf_counter()
-    model = build_model(specs[0], effects)
-    sample._compile(model, specs[0], layout)
+    prepared(specs[0])
     lines.append(row("NUTS: build and compile", time.perf_counter() - start))
     before = len(sample._compiled)
     building, clocks, rates, of_cpu, slowest, processor = [], [], [], [], [], []
@@ -103,7 +103,7 @@ def main() -> None:
             lambda s=scenario, c=compiled: sample._sample(c, s, s.sampling.seed, None, None)
         )
         processor.append(time.process_time() - began)
-        drawn = raw["posterior"].to_dataset()
+        drawn = sample._without_spares(raw, model)["posterior"].to_dataset()
         ess = az.ess(drawn, method="bulk")
         reported = [name for name in REPORTED if name in ess]
         clocks.append(clock)
@@ -121,6 +121,7 @@ def main() -> None:
     table = compare_engines(sample.fit(spec, effects, engine="exact"), nuts)
     failed = int((~table["passed"]).sum())
     beyond = float((table["difference"] > 2).mean())
+    drawn_each = spec.sampling.draws * spec.sampling.thin
     lines += [
         "",
         f"A thousand scenarios at these medians: exact {1000 * exact_clock / 60:.1f} min by the"
@@ -129,11 +130,11 @@ def main() -> None:
         f" Ratio of a fit {nuts_clock / exact_clock:.1f} by the clock, {nuts_cpu / exact_cpu:.1f}"
         " of the processor.",
         "",
-        f"NUTS, {spec.sampling.chains} chains of {spec.sampling.draws:,} draws after"
-        f" {spec.sampling.tune:,} of tuning, smallest bulk effective sample size per second of"
-        f" sampling with tuning, median of five scenarios: over effects {median(rates):,.0f} by the"
-        f" clock and {median(of_cpu):,.0f} by the processor; over every variable"
-        f" {median(slowest):,.0f} by the clock.",
+        f"NUTS, {spec.sampling.chains} chains of {drawn_each:,} draws, of which"
+        f" {spec.sampling.draws:,} are kept, after {spec.sampling.tune:,} of tuning: smallest bulk"
+        " effective sample size per second of sampling with tuning, median of five scenarios: over"
+        f" effects {median(rates):,.0f} by the clock and {median(of_cpu):,.0f} by the processor;"
+        f" over every variable {median(slowest):,.0f} by the clock.",
         "",
         f"Agreement of means, SDs and probabilities, {len(table)} numbers: largest difference"
         f" {table['difference'].max():.1f} standard errors (of both together), {beyond:.1%} beyond"

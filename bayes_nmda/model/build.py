@@ -2,10 +2,9 @@
 
 The model is built and not sampled: a reader can draw it, sample from its prior, add a term, or hand
 it to another sampler. All deviations are non-centred, because there are few trials and standard
-deviations near zero are plausible. Numbers of priors and data are data containers: another prior
-of the same family, another correlation or other effects of the same shape need no new compilation.
-Counts of events go further: their positions are data too and their dimensions have spare places on
-request, so that all outcomes of one structure are one compiled model.
+deviations near zero are plausible. Numbers of priors, observations and positions are data
+containers, and dimensions have spare places on request: analyses of one structure and one family
+of priors, whatever their outcome, are one compiled model.
 """
 
 from __future__ import annotations
@@ -19,17 +18,23 @@ import pymc as pm
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.counts import Counts, arm_labels
 from bayes_nmda.model.files import WITHIN_PERSON
-from bayes_nmda.model.likelihoods import error_covariance, error_scale
+from bayes_nmda.model.likelihoods import Errors, error_scale, log_density, replicated
 from bayes_nmda.model.structure import Groups, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.priors import Prior
     from bayes_nmda.model.spec import ModelSpec
 
 
+#: Dimensions of a model with spare places are filled up to multiples of these.
+_NARROW = {"cells": 8, "partitions": 8, "drugs": 8}
+PLACES = {
+    "differences": {
+        **_NARROW, "cells": 16, "comparisons": 24, "contrasts": 32, "trials": 24, "controls": 32,
+    },
+    "counts": _NARROW | dict.fromkeys(("comparisons", "contrasts", "trials", "controls"), 16),
+}  # fmt: skip
 #: What deviates, and the dimension along which it does.
 _DIMS = {"comparison": "comparison", "trial_timepoint": "contrast"}
 
@@ -44,8 +49,8 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     effects
         Its contrasts, from `bayes_nmda.effect_table`.
     spare
-        For counts: fill up the dimensions with places without data. Their variables keep their
-        priors and touch nothing else, see `Layout.padded`.
+        Fill up the dimensions with places without data. Their variables keep their priors and
+        touch nothing else, see `Layout.padded`.
 
     Returns
     -------
@@ -73,19 +78,33 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     trials); Smith, Spiegelhalter & Thomas 1995, Stat Med 14:2685 (binomial likelihood).
     """
     layout = Layout.of(effects.frame)
-    if spec.likelihood.family != "normal":
-        return _count_model(spec, layout, Counts.of(effects.frame, layout), spare=spare)
+    if spec.likelihood.family == "normal":
+        return _difference_model(spec, layout, effects, spare=spare)
+    return _count_model(spec, layout, Counts.of(effects.frame, layout), spare=spare)
+
+
+def _difference_model(
+    spec: ModelSpec, layout: Layout, effects: EffectTable, *, spare: bool
+) -> pm.Model:
     _require_effects(spec, effects)
     _require_pairs(spec, effects)
-    errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
+    errors = Errors.of(effects.covariance, layout, spec.structure.pooling)
+    if spare:
+        layout = layout.padded(PLACES["differences"])
+    size = len(layout.contrasts)
+    added = (0, size - len(effects.frame))
+    observed = np.pad(effects.frame["yi"].to_numpy(float), added)
     with pm.Model(coords=layout.coords()) as model:
-        effect, spread = _effects(spec, layout, _fixed)
-        theta = pm.Deterministic("theta", effect[layout.cell_of_contrast] + spread, dims="contrast")
-        pm.MvNormal(
+        pm.CustomDist(
             "yi",
-            mu=theta,
-            chol=_scaled(spec, effects, pm.Data("error_cholesky", np.linalg.cholesky(errors))),
-            observed=pm.Data("yi_observed", effects.frame["yi"].to_numpy(float), dims="contrast"),
+            _true_effects(spec, layout),
+            _error_scale(spec, effects, added),
+            _data("error_whitening", np.pad(errors.whitening, added)),
+            _data("error_log_constant", errors.log_constant),
+            logp=log_density,
+            random=replicated,
+            signature="(n),(n),(n,n),()->(n)",
+            observed=_data("yi_observed", observed, dims="contrast"),
             dims="contrast",
         )
     return model
@@ -93,18 +112,16 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
 
 def _count_model(spec: ModelSpec, layout: Layout, counts: Counts, *, spare: bool) -> pm.Model:
     if spare:
-        layout = layout.padded()
+        layout = layout.padded(PLACES["counts"])
         counts = counts.padded(len(layout.controls), len(layout.contrasts))
     arms = {"control_arm": layout.controls, "arm": arm_labels(layout)}
     with pm.Model(coords=layout.coords() | arms) as model:
-        effect, spread = _effects(spec, layout, pm.Data)
-        cell = pm.Data("cell_of_contrast", layout.cell_of_contrast)
-        theta = pm.Deterministic("theta", effect[cell] + spread, dims="contrast")
+        theta = _true_effects(spec, layout)
         baseline = _prior(spec, "baseline", dims="control_arm")
-        control = pm.Data("control_of_contrast", layout.control_of_contrast)
-        log_odds = pm.math.concatenate([baseline, baseline[control] + theta])
-        n = pm.Data("n", counts.n, dims="arm")
-        events = pm.Data("events_observed", counts.events, dims="arm")
+        control = baseline[_data("control_of_contrast", layout.control_of_contrast)]
+        log_odds = pm.math.concatenate([baseline, control + theta])
+        n = _data("n", counts.n, dims="arm")
+        events = _data("events_observed", counts.events, dims="arm")
         if spec.likelihood.family == "binomial":
             pm.Binomial("events", n=n, logit_p=log_odds, observed=events, dims="arm")
         else:
@@ -143,17 +160,17 @@ def _require_pairs(spec: ModelSpec, effects: EffectTable) -> None:
         )
 
 
-def _scaled(spec: ModelSpec, effects: EffectTable, cholesky: Any) -> Any:
-    """Return the factor of the errors at the correlation within people, where one is unknown."""
+def _error_scale(spec: ModelSpec, effects: EffectTable, added: tuple[int, int]) -> Any:
+    """Return by what errors exceed those of the table: 1, unless the correlation is unknown."""
     within = effects.within_person
     if within is None:
-        return cholesky
+        return np.ones(len(effects.frame) + sum(added))
     numbers = (
-        pm.Data("paired_independent", within.independent),
-        pm.Data("paired_shared", within.shared),
-        pm.Data("paired_reference", np.float64(within.reference)),
+        _data("paired_independent", np.pad(within.independent, added, constant_values=1.0)),
+        _data("paired_shared", np.pad(within.shared, added)),
+        _data("paired_reference", np.float64(within.reference)),
     )
-    return error_scale(*numbers, _prior(spec, WITHIN_PERSON))[:, None] * cholesky
+    return error_scale(*numbers, _prior(spec, WITHIN_PERSON))
 
 
 def prior_of(spec: ModelSpec, variable: str) -> Prior | None:
@@ -165,77 +182,66 @@ def prior_of(spec: ModelSpec, variable: str) -> Prior | None:
 
 def _prior(spec: ModelSpec, name: str, *, rename: str = "", dims: str | None = None) -> Any:
     prior = spec.prior(name)
-    numbers = {
-        parameter: pm.Data(f"prior_{name}_{parameter}", np.float64(value))
-        for parameter, value in prior.parameters
-    }
+    numbers = _data(f"prior_{name}", np.array(prior.numbers()))
     with warnings.catch_warnings():
         # PyMC derives the quantile function of an inverse gamma from a fresh gamma and warns of it.
         warnings.filterwarnings("ignore", message="RandomVariables .* were found in the derived")
         return prior.random_variable(rename or name, numbers, dims=dims)
 
 
-def _fixed(name: str, values: Any) -> Any:
-    """Return values as they are, part of the compiled model."""
-    return values
+def _data(name: str, values: Any, *, dims: str | None = None) -> Any:
+    """Return a data container whose numbers can change and whose shape cannot."""
+    return pm.Data(name, values, dims=dims, shape=np.shape(values))
 
 
-def _deviations(
-    name: str,
-    groups: Groups,
-    within: float,
-    hold: Callable[[str, Any], Any],
-) -> Any:
+def _deviations(name: str, groups: Groups, within: float) -> Any:
     """Return deviations of unit scale, one a ``name``; members of a group correlate ``within``."""
     own = pm.Normal(f"z_{name}", dims=_DIMS[name])
     if not groups.labels:
         return own
     common = pm.Normal(f"z_{name}_shared", dims=f"{_DIMS[name]}_group")
-    weight = np.where(groups.shared, within, 0.0)
-    of_member = hold(f"{name}_group_of", groups.of_member)
-    apart = hold(f"{name}_apart", np.sqrt(1 - weight))
-    together = hold(f"{name}_together", np.sqrt(weight))
-    return apart * own + together * common[of_member]
+    apart, together = groups.weights(within)
+    mixed = _data(f"{name}_together", together) * common[None, :]
+    return _data(f"{name}_apart", apart) * own + mixed.sum(axis=1)
 
 
-def _effects(spec: ModelSpec, layout: Layout, hold: Callable[[str, Any], Any]) -> tuple[Any, Any]:
-    """Return the cell effects and the deviations of contrasts from them.
-
-    ``hold`` makes a constant of the model of an array: `_fixed`, or data that can change.
-    """
-    timed = spec.structure.timepoints
-    pooling, within = spec.structure.pooling, spec.structure.multi_arm_correlation
-    if pooling == "none":
+def _true_effects(spec: ModelSpec, layout: Layout) -> Any:
+    """Return ``theta``, the true effect of each contrast: that of its cell and its deviation."""
+    cell = _data("cell_of_contrast", layout.cell_of_contrast)
+    if spec.structure.pooling == "none":
         effect = _prior(spec, "overall", rename="effect", dims="cell")
-        tau = _prior(spec, "tau", dims="cell")
-        z = pm.Normal("z_comparison", dims="contrast")
-        cell = hold("tau_of_contrast", layout.cell_of_contrast)
-        return effect, tau[cell] * _heavy(spec, layout, z, hold)
-    overall = _prior(spec, "overall")
-    if pooling == "complete":
-        partition_effect = overall + np.zeros(len(layout.partitions))
-        timepoint: Any = 0.0
+        tau = _prior(spec, "tau", dims="cell")[cell]
+        trial = pm.Normal("z_comparison", dims="contrast")
     else:
-        sd_drug, sd_route = _prior(spec, "sd_drug"), _prior(spec, "sd_route")
-        drug = sd_drug * pm.Normal("z_drug", dims="drug_name")
-        route = sd_route * pm.Normal("z_route", dims="partition")
-        partition_effect = overall + drug[hold("drug_of", layout.drug_of_partition)] + route
-        timepoint = 0.0
-        if timed:
-            timepoint = _prior(spec, "sd_timepoint") * pm.Normal("z_timepoint", dims="cell")
-    partition = pm.Deterministic("partition_effect", partition_effect, dims="partition")
-    of_cell = hold("partition_of", layout.partition_of_cell)
-    effect = pm.Deterministic("effect", partition[of_cell] + timepoint, dims="cell")
-    u = _deviations("comparison", layout.comparison_groups, within, hold)
-    of_contrast = hold("comparison_of", layout.comparison_of_contrast)
-    if not timed:
-        return effect, _prior(spec, "tau") * _heavy(spec, layout, u[of_contrast], hold)
-    w = _deviations("trial_timepoint", layout.contrast_groups, within, hold)
-    trial = _heavy(spec, layout, u[of_contrast], hold)
-    return effect, _prior(spec, "tau") * trial + _prior(spec, "sd_trial_timepoint") * w
+        effect, tau = _pooled(spec, layout), _prior(spec, "tau")
+        within = spec.structure.multi_arm_correlation
+        comparison = _data("comparison_of", layout.comparison_of_contrast)
+        trial = _deviations("comparison", layout.comparison_groups, within)[comparison]
+    theta = effect[cell] + tau * _heavy(spec, layout, trial)
+    if spec.structure.pooling != "none" and spec.structure.timepoints:
+        visit = _deviations("trial_timepoint", layout.contrast_groups, within)
+        theta = theta + _prior(spec, "sd_trial_timepoint") * visit
+    return pm.Deterministic("theta", theta, dims="contrast")
 
 
-def _heavy(spec: ModelSpec, layout: Layout, z: Any, hold: Callable[[str, Any], Any]) -> Any:
+def _pooled(spec: ModelSpec, layout: Layout) -> Any:
+    """Return the effect of each cell, where cells share what they have in common."""
+    mean: Any = _prior(spec, "overall")
+    partial = spec.structure.pooling == "partial"
+    if partial:
+        drug = _prior(spec, "sd_drug") * pm.Normal("z_drug", dims="drug_name")
+        route = _prior(spec, "sd_route") * pm.Normal("z_route", dims="partition")
+        mean = mean + drug[_data("drug_of", layout.drug_of_partition)] + route
+    else:
+        mean = mean + np.zeros(len(layout.partitions))
+    partition = pm.Deterministic("partition_effect", mean, dims="partition")
+    effect = partition[_data("partition_of", layout.partition_of_cell)]
+    if partial and spec.structure.timepoints:
+        effect = effect + _prior(spec, "sd_timepoint") * pm.Normal("z_timepoint", dims="cell")
+    return pm.Deterministic("effect", effect, dims="cell")
+
+
+def _heavy(spec: ModelSpec, layout: Layout, z: Any) -> Any:
     """Return trial deviations with Student-t tails where the model file asks for them.
 
     A Student-t is a normal whose precision is a gamma variable, one for each trial: comparisons of
@@ -243,8 +249,6 @@ def _heavy(spec: ModelSpec, layout: Layout, z: Any, hold: Callable[[str, Any], A
     """
     if spec.structure.trial_effects == "normal":
         return z
-    degrees = np.float64(spec.structure.degrees_of_freedom or 0)
-    half = pm.Data("degrees_of_freedom", degrees) / 2
+    half = _data("degrees_of_freedom", np.float64(spec.structure.degrees_of_freedom or 0)) / 2
     precision = pm.Gamma("trial_precision", alpha=half, beta=half, dims="trial")
-    of_contrast = hold("trial_of", layout.trial_of_contrast)
-    return z / pm.math.sqrt(precision[of_contrast])
+    return z / pm.math.sqrt(precision[_data("trial_of", layout.trial_of_contrast)])

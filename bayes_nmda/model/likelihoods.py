@@ -3,11 +3,14 @@
 Contrasts are normal with a known covariance: arms and patients that occur in several contrasts make
 their errors correlate. Where every cell is analysed alone, covariances between cells are left out,
 because no other cell is looked at. The errors of paired results may depend on an unknown
-correlation within people, a parameter of the model: they are scaled, draw by draw.
+correlation within people, a parameter of the model: they are scaled, draw by draw. The model holds
+the errors as the matrix that makes them independent with unit variance: a product with it is a
+quarter of the work of solving a triangular system at each step of the sampler.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,3 +59,62 @@ def error_scale(independent: Any, shared: Any, reference: Any, correlation: Any)
     Elbourne DR et al. (2002). Int J Epidemiol 31:140-149, doi:10.1093/ije/31.1.140.
     """
     return ((independent - correlation * shared) / (independent - reference * shared)) ** 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What the likelihood needs of the covariance of errors.
+
+    Attributes
+    ----------
+    whitening
+        Shape (contrast, contrast), one over the unit of the effect: the inverse of the lower
+        Cholesky factor.
+    log_constant
+        Log density of observations that are exactly the true effects.
+    """
+
+    whitening: NDArray[np.float64]
+    log_constant: float
+
+    @classmethod
+    def of(cls, covariance: NDArray[np.float64], layout: Layout, pooling: str) -> Errors:
+        """Return them for the covariance that `error_covariance` makes of these arguments."""
+        from scipy import linalg
+
+        factor = np.linalg.cholesky(error_covariance(covariance, layout, pooling))
+        size = len(factor)
+        whitening = linalg.solve_triangular(factor, np.eye(size), lower=True)
+        log_constant = -np.log(np.diag(factor)).sum() - 0.5 * size * np.log(2 * np.pi)
+        return cls(whitening, float(log_constant))
+
+
+def log_density(value: Any, theta: Any, scale: Any, whitening: Any, log_constant: Any) -> Any:
+    """Return the log density of observed effects, a PyTensor scalar.
+
+    Parameters
+    ----------
+    value, theta
+        Observed and true effects, shape (contrast,).
+    scale
+        By what the errors exceed those of ``whitening``, shape (contrast,).
+    whitening, log_constant
+        As in `Errors`. Contrasts whose row and column of the matrix are zero carry no information.
+    """
+    import pytensor.tensor as pt
+
+    independent = (whitening * ((value - theta) / scale)[None, :]).sum(axis=1)
+    return log_constant - 0.5 * (independent**2).sum() - pt.log(scale).sum()
+
+
+def replicated(
+    theta: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    whitening: NDArray[np.float64],
+    log_constant: float,
+    rng: np.random.Generator,
+    size: object = None,
+) -> NDArray[np.float64]:
+    """Return effects that might have been observed, shape of ``theta``; see `log_density`."""
+    del log_constant, size
+    return theta + scale * (np.linalg.pinv(whitening) @ rng.standard_normal(theta.shape))

@@ -220,8 +220,13 @@ class Prior:
         """Return the prior in symbols, "Student-t(5, 0, 10.75)"."""
         return prior_words.formula(self)
 
+    def numbers(self) -> tuple[float, ...]:
+        """Return the values of the parameters and, where the prior is cut, the cut."""
+        cut = () if self.upper is None else (self.upper,)
+        return tuple(value for _, value in self.parameters) + cut
+
     def random_variable(
-        self, name: str, numbers: Mapping[str, Any], *, dims: str | None = None
+        self, name: str, numbers: Any, *, dims: str | None = None
     ) -> pm.Distribution:
         """Return the PyMC random variable; call inside a model.
 
@@ -230,34 +235,36 @@ class Prior:
         name
             Name of the variable.
         numbers
-            The parameters as data containers of the model, so that another prior of the same
-            family can be sampled without compiling again.
+            A vector, what `numbers` returns or another prior of the same family: a data container
+            of the model, so that this other prior can be sampled without compiling again.
         dims
             Name of its dimension, or None for a scalar.
         """
         import pymc as pm
 
-        families: dict[str, tuple[type[pm.Distribution], dict[str, str]]] = {
-            "normal": (pm.Normal, {"mu": "loc", "sigma": "scale"}),
-            "student_t": (pm.StudentT, {"nu": "df", "mu": "loc", "sigma": "scale"}),
-            "logistic": (pm.Logistic, {"mu": "loc", "s": "scale"}),
-            "half_normal": (pm.HalfNormal, {"sigma": "scale"}),
-            "half_cauchy": (pm.HalfCauchy, {"beta": "scale"}),
-            "inverse_gamma": (pm.InverseGamma, {"alpha": "shape", "beta": "scale"}),
-            "log_normal": (pm.LogNormal, {"mu": "meanlog", "sigma": "sdlog"}),
-            "exponential": (pm.Exponential, {"lam": "rate"}),
-            "uniform": (pm.Uniform, {"lower": "lower", "upper": "upper"}),
-            "beta": (pm.Beta, {"alpha": "alpha", "beta": "beta"}),
+        families: dict[str, tuple[type[pm.Distribution], tuple[str, ...]]] = {
+            "normal": (pm.Normal, ("mu", "sigma")),
+            "student_t": (pm.StudentT, ("nu", "mu", "sigma")),
+            "logistic": (pm.Logistic, ("mu", "s")),
+            "half_normal": (pm.HalfNormal, ("sigma",)),
+            "half_cauchy": (pm.HalfCauchy, ("beta",)),
+            "inverse_gamma": (pm.InverseGamma, ("alpha", "beta")),
+            "log_normal": (pm.LogNormal, ("mu", "sigma")),
+            "exponential": (pm.Exponential, ("lam",)),
+            "uniform": (pm.Uniform, ("lower", "upper")),
+            "beta": (pm.Beta, ("alpha", "beta")),
         }
         family, names = families[self.distribution]
-        arguments = {theirs: numbers[ours] for theirs, ours in names.items()}
+        arguments = {argument: numbers[i] for i, argument in enumerate(names)}
         if self.upper is None:
             return family(name, dims=dims, **arguments)
+        upper = numbers[len(names)]
         # The default transform of a truncated variable forgets that the family ends at zero.
+        inside = pm.distributions.transforms.Interval(bounds_fn=lambda *_: (0.0, upper))
         return pm.Truncated(
             name,
             family.dist(**arguments),
-            upper=self.upper,
+            upper=upper,
             dims=dims,
-            default_transform=pm.distributions.transforms.Interval(0.0, self.upper),
+            default_transform=inside,
         )

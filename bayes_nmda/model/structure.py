@@ -9,7 +9,7 @@ deviations correlate (Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Index = "NDArray[np.intp]"
-#: Padded dimensions have a multiple of this many places.
-BLOCK = 8
 
 
 def _positions(values: Iterable[Hashable], labels: Sequence[Hashable]) -> NDArray[np.intp]:
@@ -68,14 +66,24 @@ class Groups:
         return cls(labels, np.array(positions, dtype=np.intp), shared)
 
     def padded(self, members: int) -> Groups:
-        """Return the groups among ``members`` members, the added ones in no group."""
-        labels = _with_spares(self.labels, BLOCK)
+        """Return one group or more among ``members`` members, the added ones in no group."""
+        labels = _with_spares(self.labels, 1)
         added = members - len(self.shared)
         return Groups(
             labels,
             np.pad(self.of_member, (0, added)),
             np.pad(self.shared, (0, added)),
         )
+
+    def weights(self, within: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weights of a member's own and of its group's part, as `correlation` asks.
+
+        Shapes (member,) and (member, group): their squares sum to 1 for each member.
+        """
+        share = np.where(self.shared, within, 0.0)
+        together = np.zeros((len(self.shared), len(self.labels)))
+        together[np.arange(len(share)), self.of_member] = np.sqrt(share)
+        return np.sqrt(1 - share), together
 
     def correlation(self, within: float) -> NDArray[np.float64]:
         """Return the correlation of deviations, shape (member, member): ``within`` in a group."""
@@ -164,18 +172,18 @@ class Layout:
             contrast_groups=Groups.of(at_timepoint),
         )
 
-    def padded(self) -> Layout:
+    def padded(self, places: Mapping[str, int]) -> Layout:
         """Return the layout with spare places, so that analyses of unlike size have one shape.
 
         Spare contrasts point at the first cell and comparison; they must carry no data.
+
+        Parameters
+        ----------
+        places
+            Of each attribute that holds labels, the number of places of which it gets a multiple.
         """
-        names = ("cells", "partitions", "drugs", "comparisons", "contrasts", "trials", "controls")
-        wide = {"comparisons", "contrasts", "trials", "controls"}
-        filled = {
-            name: _with_spares(getattr(self, name), 2 * BLOCK if name in wide else BLOCK)
-            for name in names
-        }
-        places = {
+        filled = {name: _with_spares(getattr(self, name), size) for name, size in places.items()}
+        positions = {
             name: np.pad(getattr(self, name), (0, len(filled[member]) - len(getattr(self, name))))
             for name, member in (
                 ("cell_of_contrast", "contrasts"),
@@ -189,7 +197,7 @@ class Layout:
         }
         changed: dict[str, Any] = {
             **filled,
-            **places,
+            **positions,
             "comparison_groups": self.comparison_groups.padded(len(filled["comparisons"])),
             "contrast_groups": self.contrast_groups.padded(len(filled["contrasts"])),
         }

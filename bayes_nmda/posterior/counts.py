@@ -17,7 +17,6 @@ from bayes_nmda.model.counts import Counts, arm_labels
 from bayes_nmda.posterior.absolute import expit
 
 if TYPE_CHECKING:
-    import pymc as pm
     from numpy.typing import NDArray
 
     from bayes_nmda.model.spec import ModelSpec
@@ -31,23 +30,6 @@ BASELINE_POINTS = 25
 DEVIATION_POINTS = {1: 15, 2: 9}
 #: Points for trials with more contrasts than that.
 FEWEST_POINTS = 5
-
-
-def without_spares(raw: xr.DataTree, model: pm.Model) -> xr.DataTree:
-    """Return draws of a model with spare places as draws of ``model``, which has none."""
-    posterior = raw["posterior"].to_dataset()
-    needed = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
-    dims = {
-        dim: labels
-        for dim, labels in model.coords.items()
-        if labels is not None and dim in posterior.dims
-    }
-    real = posterior[needed].isel({dim: slice(len(labels)) for dim, labels in dims.items()})
-    unused = [dim for dim in real.coords if dim not in real.dims]
-    real = real.drop_vars(unused).assign_coords({d: list(dims[d]) for d in dims if d in real.dims})
-    return xr.DataTree.from_dict(
-        {"posterior": real, "sample_stats": raw["sample_stats"].to_dataset()}
-    )
 
 
 def count_groups(

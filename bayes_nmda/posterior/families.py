@@ -76,15 +76,13 @@ def obtain_all(
 def _families(analyses: Sequence[Analysis]) -> list[list[Analysis]]:
     """Return analyses by family, the largest family first, so that processes end together.
 
-    Counts of one structure are one family, whatever the outcome: their models have spare places.
+    Analyses of one structure are one family, whatever the outcome: their models have spare places.
     """
     families: dict[object, list[Analysis]] = {}
     for spec, effects in analyses:
-        priors = tuple((name, prior.distribution, prior.upper) for name, prior in spec.priors)
-        likelihood, structure = spec.likelihood.family, spec.structure
-        rows = spec.select if likelihood == "normal" else None
-        kind = (structure.pooling, structure.trial_effects, likelihood, rows)
-        families.setdefault((priors, kind), []).append((spec, effects))
+        priors = tuple((n, prior.distribution, prior.upper is None) for n, prior in spec.priors)
+        structure = (spec.structure.pooling, spec.structure.trial_effects, spec.likelihood.family)
+        families.setdefault((priors, structure), []).append((spec, effects))
     return sorted(families.values(), key=len, reverse=True)
 
 

@@ -3,13 +3,12 @@
 Out comes an `xarray.DataTree` with the groups of ArviZ: posterior, prior, posterior_predictive,
 prior_predictive, log_likelihood, log_prior, sample_stats, observed_data and constant_data, and
 everything that says where it came from in the attributes of the root. A compiled model is kept for
-the life of the process: another prior of the same family, another correlation or other effects of
-the same shape are sampled without compiling again.
+the life of the process: another prior of the same family, another correlation or other effects are
+sampled without compiling again.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -23,7 +22,7 @@ from bayes_nmda.errors import FitError, UsageError
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.structure import Layout
-from bayes_nmda.posterior.counts import count_constants, count_groups, without_spares
+from bayes_nmda.posterior.counts import count_constants, count_groups
 from bayes_nmda.posterior.diagnostics import record_gates
 from bayes_nmda.posterior.exact import chosen_engine
 from bayes_nmda.posterior.labels import constants, with_labels
@@ -124,41 +123,27 @@ def _fit_nuts(
 ) -> xr.DataTree:
     model = build_model(spec, effects)
     say("compiling")
-    layout = Layout.of(effects.frame)
-    counted = spec.likelihood.family != "normal"
-    wide = build_model(spec, effects, spare=True) if counted else model
-    compiled = _compile(wide, spec, layout.padded() if counted else layout)
+    compiled = _compile(build_model(spec, effects, spare=True), spec)
     say("sampling")
-    raw = _sample(compiled, spec, seed, draws, chains)
-    if counted:
-        raw = without_spares(raw, model)
+    raw = _without_spares(_sample(compiled, spec, seed, draws, chains), model)
     say("prior and predictive draws")
     return _assemble(raw, model, spec, effects, seed)
 
 
-def _signature(model: pm.Model, spec: ModelSpec, layout: Layout) -> str:
-    """Return what makes two models compile to the same code: families, labels, positions.
-
-    Counts take their positions as data, so that only the sizes matter.
-    """
-    families = [(n, p.distribution, p.upper) for n, p in spec.priors]
+def _signature(model: pm.Model, spec: ModelSpec) -> str:
+    """Return what makes two models compile to the same code: priors' families, sizes, terms."""
+    families = [(n, p.distribution, p.upper is None) for n, p in spec.priors]
     structure = (spec.structure.pooling, spec.structure.trial_effects, spec.likelihood.family)
-    within = spec.structure.multi_arm_correlation
-    groups = model.named_vars_to_dims
-    positions: Any = dataclasses.asdict(layout)
-    if spec.likelihood.family != "normal":
-        positions = {name: len(labels or ()) for name, labels in model.coords.items()}
-    text = json.dumps(
-        [families, structure, within, groups, positions], sort_keys=True, default=np.ndarray.tolist
-    )
+    sizes = {name: len(labels or ()) for name, labels in model.coords.items()}
+    text = json.dumps([families, structure, model.named_vars_to_dims, sizes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _compile(model: pm.Model, spec: ModelSpec, layout: Layout) -> Any:
+def _compile(model: pm.Model, spec: ModelSpec) -> Any:
     import nutpie
     import pytensor
 
-    key = _signature(model, spec, layout)
+    key = _signature(model, spec)
     if key not in _compiled:
         # With fast math, code from the disk cache rounds otherwise than code compiled just now, and
         # one seed gives two posteriors.
@@ -194,6 +179,23 @@ def _sample(
     # one draw to the next, whether a draw is kept or not.
     tree["posterior"] = tree["posterior"].to_dataset().thin(draw=spec.sampling.thin)
     return tree
+
+
+def _without_spares(raw: xr.DataTree, model: pm.Model) -> xr.DataTree:
+    """Return draws of a model with spare places as draws of ``model``, which has none."""
+    posterior = raw["posterior"].to_dataset()
+    needed = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
+    dims = {
+        dim: labels
+        for dim, labels in model.coords.items()
+        if labels is not None and dim in posterior.dims
+    }
+    real = posterior[needed].isel({dim: slice(len(labels)) for dim, labels in dims.items()})
+    unused = [dim for dim in real.coords if dim not in real.dims]
+    real = real.drop_vars(unused).assign_coords({d: list(dims[d]) for d in dims if d in real.dims})
+    return xr.DataTree.from_dict(
+        {"posterior": real, "sample_stats": raw["sample_stats"].to_dataset()}
+    )
 
 
 def _assemble(

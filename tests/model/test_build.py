@@ -161,14 +161,15 @@ def test_every_number_that_may_change_is_a_data_container(
 ) -> None:
     model = build_model(primary, pain)
     values = {data.name: data.get_value() for data in model.data_vars}
-    numbers = {
-        f"prior_{name}_{parameter}": value
-        for name, prior in primary.priors
-        for parameter, value in prior.parameters
-    }
-    assert {name: float(values[name]) for name in numbers} == numbers
-    assert set(values) == {*numbers, "yi_observed", "error_cholesky"}
-    root = values["error_cholesky"]
+    numbers = {f"prior_{name}": list(prior.numbers()) for name, prior in primary.priors}
+    assert numbers["prior_tau"] == [1.69, 10.5, 50]
+    assert {name: values[name].tolist() for name in numbers} == numbers
+    assert set(values) == {
+        *numbers, "yi_observed", "error_whitening", "error_log_constant", "cell_of_contrast",
+        "partition_of", "drug_of", "comparison_of", "comparison_apart", "comparison_together",
+        "trial_timepoint_apart", "trial_timepoint_together",
+    }  # fmt: skip
+    root = np.linalg.inv(values["error_whitening"])
     np.testing.assert_allclose(root @ root.T, pain.covariance, rtol=1e-10, atol=1e-10)
     np.testing.assert_array_equal(values["yi_observed"], pain.frame["yi"])
     robust = build_model(load_model("pain_intensity_robust"), pain)

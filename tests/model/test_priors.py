@@ -94,7 +94,7 @@ def test_the_random_variable_has_the_density_that_scipy_gives(name: str) -> None
     prior, scipy = EXAMPLES[name]
     x = scipy.ppf(POINTS[1:-1])
     with pm.Model():
-        variable = prior.random_variable("x", {k: pm.Data(k, v) for k, v in prior.parameters})
+        variable = prior.random_variable("x", pm.Data("numbers", np.array(prior.numbers())))
         density = pm.logp(variable, x).eval(mode="FAST_COMPILE")
     np.testing.assert_allclose(density, scipy.logpdf(x), rtol=1e-8)
 
@@ -103,7 +103,7 @@ def test_the_random_variable_has_the_density_that_scipy_gives(name: str) -> None
 def test_draws_of_the_truncated_prior_follow_its_quantiles_and_its_density() -> None:
     prior = Prior.of("inverse_gamma", 1.69, 10.5, upper=50)
     with pm.Model():
-        variable = prior.random_variable("x", {k: pm.Data(k, v) for k, v in prior.parameters})
+        variable = prior.random_variable("x", pm.Data("numbers", np.array(prior.numbers())))
         x = prior.quantile(POINTS)
         density = pm.logp(variable, np.append(x, 51.0)).eval(mode="FAST_COMPILE")
     np.testing.assert_allclose(density, prior.logpdf(np.append(x, 51.0)), rtol=1e-8)

@@ -137,7 +137,7 @@ def test_the_correlation_and_its_errors_are_data_of_the_compiled_model(
         "paired_independent",
         "paired_shared",
         "paired_reference",
-        "prior_within_person_correlation_alpha",
+        "prior_within_person_correlation",
     } <= names
 
 

@@ -85,8 +85,10 @@ def test_empty_cells_need_no_correction(harms) -> None:
 
 
 @pytest.mark.slow
-def test_spare_places_add_their_own_priors_and_nothing_else(harms) -> None:
-    spec, effects = harms
+@pytest.mark.parametrize("name", ["any_adverse_event", "pain_intensity"])
+def test_spare_places_add_their_own_priors_and_nothing_else(name: str) -> None:
+    spec = load_model(name)
+    effects = effect_table(load_trials(validate=False), spec)
     plain, wide = build_model(spec, effects), build_model(spec, effects, spare=True)
     rng = np.random.default_rng(3)
     for _ in range(3):

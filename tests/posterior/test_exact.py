@@ -489,7 +489,7 @@ class LongRun:
 def long_run(spec: ModelSpec, pain: EffectTable, batches: int) -> LongRun:
     """Return what NUTS says of effects; a new trial is integrated out at each draw."""
     layout = Layout.of(pain.frame)
-    compiled = sample._compile(build_model(spec, pain), spec, layout)
+    compiled = sample._compile(build_model(spec, pain), spec)
     sums: dict[str, float | np.ndarray] = {}
     for batch in range(batches):
         raw = sample._sample(compiled, spec, 7_000 + batch, draws=25_000, chains=4)

@@ -15,8 +15,9 @@ from bayes_nmda.data import TrialData
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import UsageError
 from bayes_nmda.model.build import build_model
+from bayes_nmda.model.priors import Prior
 from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.model.structure import Layout
+from bayes_nmda.posterior import sample
 from bayes_nmda.posterior.labels import constants, with_labels
 from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.prior_draws import prior_draws
@@ -82,10 +83,10 @@ def test_attributes_say_where_a_posterior_came_from(primary: ModelSpec, pain: Ef
 
 
 def signature(spec: ModelSpec, effects: EffectTable) -> str:
-    return _signature(build_model(spec, effects), spec, Layout.of(effects.frame))
+    return _signature(build_model(spec, effects, spare=True), spec)
 
 
-def test_a_compiled_model_serves_other_numbers_but_no_other_code(
+def test_a_compiled_model_serves_other_numbers_and_positions_but_no_other_code(
     primary: ModelSpec, pain: EffectTable, trials: TrialData
 ) -> None:
     own = signature(primary, pain)
@@ -98,20 +99,38 @@ def test_a_compiled_model_serves_other_numbers_but_no_other_code(
     )
     assert signature(primary, moved) == own
 
-    family = primary.with_prior(tau=("half_normal", 10))
-    uncut = primary.with_prior(tau=("inverse_gamma", 1.69, 10.5))
+    lower = primary.with_prior(tau=Prior.of("inverse_gamma", 1.69, 10.5, upper=30))
     within = dataclasses.replace(
         primary, structure=dataclasses.replace(primary.structure, multi_arm_correlation=0.4)
     )
-    fewer = pain.subset(np.arange(31) != 5)
-    other = {signature(spec, pain) for spec in (family, uncut, within)}
-    assert len({own, *other, signature(primary, fewer)}) == 5
+    assert {signature(spec, pain) for spec in (lower, within)} == {own}
+    assert signature(primary, pain.subset(np.arange(31) != 5)) == own
+    mood = load_model("depressive_symptoms")
+    assert signature(mood, effect_table(trials, mood)) == own
 
-    # equal labels, other positions: the control arm of one comparison is another one
-    frame = pain.frame.copy()
-    frame.loc[frame["contrast"].str.startswith("Martin 2019: dex"), "control_arm"] = "second"
-    apart = EffectTable(frame, pain.covariance, pain.measure, pain.unit)
-    assert signature(primary, apart) != own
+    family = primary.with_prior(tau=("half_normal", 10))
+    uncut = primary.with_prior(tau=("inverse_gamma", 1.69, 10.5))
+    other = {signature(spec, pain) for spec in (family, uncut)}
+    files = ("robust", "complete", "unpooled")
+    other |= {signature(load_model(f"pain_intensity_{file}"), pain) for file in files}
+    assert len({own, *other}) == 6
+
+
+@pytest.mark.slow
+def test_code_compiled_for_another_outcome_draws_the_same(trials: TrialData) -> None:
+    spec = load_model("disability")
+    effects = effect_table(trials, spec)
+
+    def posterior() -> xr.Dataset:
+        return sample.fit(spec, effects, draws=50, chains=1)["posterior"].to_dataset()
+
+    sample._compiled.clear()
+    own = posterior()
+    sample._compiled.clear()
+    other = load_model("pain_intensity")
+    sample.fit(other, effect_table(trials, other), draws=1, chains=1)
+    xr.testing.assert_identical(posterior(), own)
+    assert len(sample._compiled) == 1
 
 
 def test_draws_from_the_prior_follow_it(primary: ModelSpec, pain: EffectTable) -> None:

@@ -10,7 +10,6 @@ from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.sample import _compile, _sample
 
 Sampled = Callable[..., xr.DataTree]
@@ -33,7 +32,7 @@ def sampled() -> Sampled:
     def _sampled(
         spec: ModelSpec, effects: EffectTable, *, seed: int, draws: int | None = None
     ) -> xr.DataTree:
-        compiled = _compile(build_model(spec, effects), spec, Layout.of(effects.frame))
+        compiled = _compile(build_model(spec, effects), spec)
         return _sample(compiled, spec, seed, draws, None)
 
     return _sampled
