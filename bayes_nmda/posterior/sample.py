@@ -9,6 +9,7 @@ sampled without compiling again.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pymc as pm
+    from numpy.typing import NDArray
 
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.spec import ModelSpec
@@ -150,7 +152,14 @@ def _compile(model: pm.Model, spec: ModelSpec) -> Any:
         with pytensor.config.change_flags(numba__fastmath=False):
             _compiled[key] = nutpie.compile_pymc_model(model)
     numbers = {data.name: data.get_value() for data in model.data_vars}
-    return _compiled[key].with_data(**numbers)
+    compiled = _compiled[key].with_data(**numbers)
+
+    def start(seed: int | None = None) -> NDArray[np.float64]:
+        return np.asarray(np.random.default_rng(seed).uniform(-1, 1, compiled.n_dim))
+
+    # By default chains start near values that belong to the model that was compiled first; draws
+    # must not depend on what a process did before. Uniform on the unconstrained scale, as in Stan.
+    return dataclasses.replace(compiled, initial_point_func=start)
 
 
 def _sample(
