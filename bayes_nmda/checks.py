@@ -181,13 +181,20 @@ def _model_status(name: str) -> Row:
 
 def _report_status(name: str, models: list[Row]) -> Row:
     """Say what the models and the last good report tell; what else moved, only a build finds."""
+    from bayes_nmda.report.provenance import command
+    from bayes_nmda.report.staleness import read_manifest
+
     waiting = [str(row["what"]) for row in models if row["state"] != "fresh"]
-    if not (paths.latest() / "manifest.json").is_file():
-        return _state(f"report {name}", "missing", "never built; run `bayes-nmda report`")
+    last = read_manifest(paths.latest())
+    if last is None:
+        return _state(f"report {name}", "missing", f"never built; run `{command(name)}`")
+    if last.get("report") != name:
+        why = f"the last good report is {last.get('report')!r}; run `{command(name)}`"
+        return _state(f"report {name}", "missing", why)
     if waiting:
-        why = f"not fresh: {', '.join(waiting)}; run `bayes-nmda report`"
+        why = f"not fresh: {', '.join(waiting)}; run `{command(name)}`"
         return _state(f"report {name}", "stale", why)
-    why = "its models are fresh; `bayes-nmda report` builds it anew if anything else moved"
+    why = f"its models are fresh; `{command(name)}` builds it anew if anything else moved"
     return _state(f"report {name}", "built", why)
 
 

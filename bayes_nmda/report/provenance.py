@@ -20,7 +20,13 @@ PACKAGES: Final = (
     "bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "pandas", "xarray",
     "arviz-stats", "h5netcdf", "matplotlib", "jinja2",
 )  # fmt: skip
-COMMAND: Final = "bayes-nmda report"
+#: The report that `bayes-nmda report` builds where no other is named.
+DEFAULT: Final = "evidence"
+
+
+def command(name: str) -> str:
+    """Return the command that builds a report."""
+    return "bayes-nmda report" + ("" if name == DEFAULT else f" {name}")
 
 
 def versions() -> dict[str, str]:

@@ -169,7 +169,7 @@ def context(
         "models": provenance.models(content),
         "versions": provenance.versions(),
         "inputs": dict(sorted(inputs.items())),
-        "command": provenance.COMMAND,
+        "command": provenance.command(content.definition.name),
         "version": __version__,
         "citation_count": int((content.trials.trials["in_cochrane_2025"] == "yes").sum()),
     }
