@@ -5,24 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Final
 
+#: Columns that repeat the question, and parts of names of columns that need a digit more.
+_AS_GIVEN: Final = frozenset({"at_least", "at_most", "points_per_event"})
+_FINE: Final = frozenset({"probability", "mcse", "risk", "rd"})
 Records = Sequence[Mapping[str, Any]]
 
 
 def cell_text(column: str, value: object) -> str:
-    """Return a value as it stands in a table: probabilities to 3 decimals, others to 2."""
+    """Return a value as it stands in a table: probabilities and risks to 3 decimals, others to 2.
+
+    What was asked for stands as it was given.
+    """
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
     if math.isnan(value):
         return ""
-    if column == "at_least":
+    if column in _AS_GIVEN:
         return f"{value:g}"
     if column == "ess":
         return f"{value:.0f}"
-    return f"{value:.{3 if 'probability' in column or 'mcse' in column else 2}f}"
+    return f"{value:.{3 if _FINE & set(column.split('_')) else 2}f}"
 
 
 def columns(records: Records) -> list[str]:

@@ -175,9 +175,12 @@ def line_row(line: Line) -> dict[str, Any]:
             "control_risk": line.lead["control_risk"],
         }
     for measure, record in line.estimates.items():
-        row |= _numbers(measure.lower(), record)
-        if measure == "NNT":
+        if measure == "NNT":  # its error is that of the risk difference, which has its own columns
+            row |= {"nnt": record["estimate"]}
+            row |= {name: record[name] for name in ("nnt_lower", "nnt_upper")}
             row |= {f"nnt_{key}": record[key] for key in ("kind", "interval", "through_infinity")}
+        else:
+            row |= _numbers(measure.lower(), record)
     row |= _numbers("new_trial", line.new)
     for (direction, size), record in line.chances.items():
         row |= _chance(f"prob_{direction}_{size:g}", record)
