@@ -37,9 +37,9 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Mean effects",
-            "On the scale of log odds, drugs and routes of one drug borrow strength as they do for "
-            "pain. The risk in each control arm has its own prior; none is borrowed."
-            + (" So do timepoints." if spec.structure.timepoints else ""),
+            "On the scale of log odds, drugs and routes of one drug "
+            f"{'and timepoints ' if spec.structure.timepoints else ''}borrow strength as they do "
+            "for pain. The risk in each control arm has its own prior; none is borrowed.",
             (
                 r"\theta_{i} = \theta_{\mathrm{cell}} + u_{\mathrm{comparison}}",
                 r"\theta_{\mathrm{cell}} = \mu + a_{\mathrm{drug}} + b_{\mathrm{drug, route}}",

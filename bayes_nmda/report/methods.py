@@ -33,6 +33,7 @@ PARAMETERS: Final = {
     "sd_trial_timepoint": (r"\omega", "SD between timepoints within one trial"),
     "baseline": (r"b", "log odds of an event in each control arm"),
     "overdispersion": (r"\phi", "how much more than binomial the counts of an arm scatter"),
+    "within_person_correlation": (r"\rho", "correlation of the two values of one person"),
 }
 _CELL: Final = r"\theta_{\mathrm{cell}}"
 

@@ -85,7 +85,12 @@ def chance(record: Mapping[str, Any]) -> str:
 
 def short_chance(record: Mapping[str, Any]) -> str:
     """Return the probability for a narrow column, "< 1 %" where the sentence says less than 1 %."""
-    return chance(record).replace("less than ", "< ").replace("more than ", "> ")
+    return short(chance(record))
+
+
+def short(words: str) -> str:
+    """Return a probability in words for a narrow place, ``"< 1 %"``."""
+    return words.replace("less than ", "< ").replace("more than ", "> ")
 
 
 def prior_chance(record: Mapping[str, Any]) -> str:
@@ -115,11 +120,6 @@ def title(words: str) -> str:
 def outcome(name: str) -> str:
     """Return the name of an outcome as it is printed."""
     return OUTCOMES.get(name, name.replace("_", " "))
-
-
-def flag_words(flags: str) -> list[str]:
-    """Return the flags of a row, joined by semicolons, in words."""
-    return [FLAGS.get(flag, flag.replace("_", " ")) for flag in flags.split(";") if flag]
 
 
 def identifier(*words: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import platform
 import subprocess
 from pathlib import Path
@@ -74,12 +73,6 @@ def models(content: Content) -> list[dict[str, Any]]:
         }
         for fit in content.fits
     ]
-
-
-def sampled_with(content: Content) -> dict[str, str]:
-    """Return the versions with which the primary analysis was sampled."""
-    found: dict[str, str] = json.loads(content.primary.tree.attrs["versions"])
-    return found
 
 
 def digest_of(folder: Path, pattern: str) -> dict[str, str]:
