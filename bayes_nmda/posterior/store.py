@@ -175,7 +175,7 @@ def obtain(
     try:
         stored = None if force else load(spec, effects, engine=engine, inputs=inputs)
     except StoreError as error:
-        say(f"{error} It is sampled again.")
+        say(f"{error}. Sampling it again now")
         stored = None
     if stored is None:
         tree = fit(spec, effects, engine=engine, progress=progress)

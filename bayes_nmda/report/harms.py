@@ -115,7 +115,7 @@ def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figu
         )
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("fewer with drug  ←   risk ratio   →  more with drug")
-        looks = [*_LOOKS[: len(models)], (GREY, "^")]
+        looks = [*(_LOOKS[i % len(_LOOKS)] for i in range(len(models))), (GREY, "^")]
         for (colour, marker), label in zip(looks, [*labels, "Review's method"], strict=True):
             axes.plot([], [], color=colour, marker=marker, ms=4.5, label=label)
         figure.legend(loc="outside upper center", ncols=2)

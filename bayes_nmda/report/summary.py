@@ -54,9 +54,13 @@ def summary(content: Content) -> list[str]:
         if float(any_benefit[0]["probability"]) > 0.5
         else "The probability of any benefit on average lies between "
         f"{chance(any_benefit[0])} and {chance(any_benefit[-1])}.",
-        f"How large a benefit is another matter. {leader.sentences[FIRST + 1]} "
-        f"That is the highest of all; the others lie between {chance(others[0])} and "
-        f"{chance(others[-1])}.",
+        f"How large a benefit is another matter. {leader.sentences[FIRST + 1]}"
+        + (
+            f" That is the highest of all; the others lie between {chance(others[0])} and "
+            f"{chance(others[-1])}."
+            if others
+            else ""
+        ),
         *_elsewhere(content, leader),
         f"In a new trial of that combination the effect may lie anywhere from "
         f"{limits(leader.new)} {spec.unit} (95 % prediction interval).",
