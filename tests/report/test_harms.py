@@ -19,4 +19,4 @@ def test_each_model_of_a_harm_has_a_mark_and_a_name(number):
     labels = [f"Assumption {i}" for i in range(number)]
     figure = sensitivity_figure([told(i) for i in range(number)], labels)
     assert all(label in figure.svg for label in [*labels, "Review's method"])
-    assert f"under {number} model" in figure.alt
+    assert f"under {number} models" in figure.alt
