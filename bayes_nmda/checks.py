@@ -73,8 +73,7 @@ def _analyses(trials: TrialData) -> Row:
     from bayes_nmda.data.decisions import targets
 
     used = {part for text in trials.outcomes["analyses"] for part in targets(str(text))}
-    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
-    decided = {part for text in decisions["target"] for part in targets(str(text))}
+    decided = _decided(trials)
     published = dict.fromkeys(map(str, trials.published["analysis"]))
     listed = dict.fromkeys(map(str, trials.analyses["analysis"]))
     known = [name for name in {**listed, **published} if name]
@@ -85,6 +84,14 @@ def _analyses(trials: TrialData) -> Row:
             f"{', '.join(missing)}; add records to outcomes.csv, or the reason to decisions.csv"
         )
     return _valid("analyses of the review", f"{len(known)}, each used or named in a decision")
+
+
+def _decided(trials: TrialData) -> set[str]:
+    """Return the analyses of the review that a decision names."""
+    from bayes_nmda.data.decisions import targets
+
+    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
+    return {part for text in decisions["target"] for part in targets(str(text))}
 
 
 def _models(trials: TrialData) -> list[Row]:
@@ -110,12 +117,10 @@ def _modelled(trials: TrialData) -> Row:
 
     Subgroups and analyses that a decision names are left out with the reason that it gives.
     """
-    from bayes_nmda.data.decisions import targets
     from bayes_nmda.model.spec import load_model, model_names
 
     selected = {(s.outcome, s.comparator) for s in (load_model(n).select for n in model_names())}
-    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
-    decided = {part for text in decisions["target"] for part in targets(str(text))}
+    decided = _decided(trials)
     columns = (trials.analyses[name] for name in ("analysis", "outcome", "comparator"))
     missing = [
         f"{analysis} ({outcome} against {comparator})"

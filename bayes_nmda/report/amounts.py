@@ -12,6 +12,7 @@ from typing import Final
 from bayes_nmda.query import words
 from bayes_nmda.query.needed import needed_words
 from bayes_nmda.report.fits import Record
+from bayes_nmda.report.numbers import error_of
 from bayes_nmda.report.review import Review
 
 #: People among whom absolute effects are told.
@@ -85,12 +86,12 @@ def needed_range(record: Record) -> str:
 
 def better(record: Record, towards: float) -> str:
     """Return a measured difference, ``"0.25 better"``; ``towards`` is the sign of a benefit."""
-    return _better(record["estimate"], _error(record), towards)
+    return _better(record["estimate"], error_of(record), towards)
 
 
 def better_range(record: Record, towards: float) -> str:
     """Return its interval from the worse end to the better, ``"0.3 worse to 0.8 better"``."""
-    error = _error(record)
+    error = error_of(record)
     ends = sorted((record["lower"], record["upper"]), key=lambda value: towards * value)
     first, last = (_better(end, error, towards) for end in ends)
     if first.split()[-1] == last.split()[-1] and " " in first:
@@ -121,7 +122,3 @@ def better_review(review: Review, towards: float, decimals: int = 2) -> str:
 def net_chance(record: Record) -> str:
     """Return the probability of a net benefit, ``"62 %"``."""
     return words.percent(record["probability"], record["mcse_probability"])
-
-
-def _error(record: Record) -> float:
-    return float(max(record[name] for name in ("mcse", "mcse_lower", "mcse_upper")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bayes_nmda.report.methods import chains
 from bayes_nmda.report.numbers import outcome
 from bayes_nmda.report.paragraphs import Paragraph, Reference
 
@@ -61,9 +62,7 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Computation",
-            f"No-U-Turn sampling as for pain: {spec.sampling.chains} chains of "
-            f"{spec.sampling.draws:,} draws, target acceptance {spec.sampling.target_accept:g}, "
-            f"seed {spec.sampling.seed}. Counts have one engine; the second, exact one takes "
-            "differences only.",
+            f"No-U-Turn sampling as for pain: {chains(spec)}. Counts have one engine; the second, "
+            "exact one takes differences only.",
         ),
     ]

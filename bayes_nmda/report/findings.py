@@ -119,7 +119,11 @@ def _finding(content: Content, partition: str) -> Finding:
 def table(content: Content) -> pd.DataFrame:
     """Return the summary with all digits, a row a drug, route, outcome and timepoint."""
     select = content.primary.spec.select
-    about = {"outcome": select.outcome, "comparator": select.comparator}
+    about = {
+        "outcome": select.outcome,
+        "comparator": select.comparator,
+        "model": content.primary.spec.name,
+    }
     rows = [row for finding in findings(content) for row in _rows(finding, about)]
     return pd.DataFrame(rows)
 

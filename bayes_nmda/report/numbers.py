@@ -64,12 +64,12 @@ def interval(low: float, high: float, decimals: int = 1) -> str:
 
 def estimate(record: Mapping[str, Any]) -> str:
     """Return the estimate of a record, to the digits of its sentence."""
-    return words.number(record["estimate"], _error(record))
+    return words.number(record["estimate"], error_of(record))
 
 
 def limits(record: Mapping[str, Any]) -> str:
     """Return the 95 % interval of a record, "−19 to 0"."""
-    error = _error(record)
+    error = error_of(record)
     return " to ".join(words.number(record[name], error) for name in ("lower", "upper"))
 
 
@@ -98,7 +98,8 @@ def prior_chance(record: Mapping[str, Any]) -> str:
     return words.percent(record["prior_probability"], record["prior_mcse"])
 
 
-def _error(record: Mapping[str, Any]) -> float:
+def error_of(record: Mapping[str, Any]) -> float:
+    """Return the largest Monte Carlo error of an estimate and of the ends of its interval."""
     return float(max(record[name] for name in ("mcse", "mcse_lower", "mcse_upper")))
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from bayes_nmda.model.spec import load_model, model_names
 from bayes_nmda.report.counted import counted_methods
-from bayes_nmda.report.methods import PARAMETERS
+from bayes_nmda.report.methods import PARAMETERS, methods
 from bayes_nmda.report.outcomes import Events, events_of
 
 
@@ -35,3 +35,11 @@ def test_an_arm_that_two_comparisons_share_counts_once():
         }
     )
     assert events_of(rows) == Events(7, 38, 2, 19)
+
+
+def test_counts_and_differences_tell_alike_how_many_draws_were_taken_and_kept():
+    for told, name in ((methods, "pain_intensity"), (counted_methods, "any_adverse_event")):
+        how = load_model(name).sampling
+        words = next(step.words for step in told(load_model(name)) if step.heading == "Computation")
+        assert f"{how.chains} chains of {how.draws * how.thin:,} draws" in words
+        assert f"one in {how.thin} kept" in words
