@@ -18,7 +18,6 @@ from bayes_nmda.ask_options import (
     AsJson,
     AtLeast,
     Cells,
-    ControlRisk,
     Drug,
     Model,
     OnScale,
@@ -131,7 +130,13 @@ def tradeoff(
         ),
     ] = None,
     target: Target = "mean",
-    control_risk: ControlRisk = None,
+    control_risk: Annotated[
+        float | None,
+        Parameter(
+            help="The risk of the harm without the drug, such as 0.3. Default: that of the control "
+            "arms of the trials of the harm."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print how probably a drug helps by at least so much and harms at most so many."""

@@ -21,7 +21,8 @@ _SENTENCES: Final = 4
 _DETAIL: Final = frozenset(
     {
         "ess", "prior_mcse", "mcse_lower", "mcse_upper", "mcse_median", "mcse_benefit", "mcse_harm",
-        "benefit_participants", "harm_participants", "trials_on_both",
+        "rd_mcse_lower", "rd_mcse_upper", "nnt_lower", "nnt_upper", "benefit_participants",
+        "harm_participants", "trials_on_both",
     }
 )  # fmt: skip
 #: What an answer says about itself that a reader of its table must know.

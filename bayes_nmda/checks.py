@@ -73,8 +73,7 @@ def _analyses(trials: TrialData) -> Row:
     from bayes_nmda.data.decisions import targets
 
     used = {part for text in trials.outcomes["analyses"] for part in targets(str(text))}
-    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
-    decided = {part for text in decisions["target"] for part in targets(str(text))}
+    decided = _decided(trials)
     published = dict.fromkeys(map(str, trials.published["analysis"]))
     listed = dict.fromkeys(map(str, trials.analyses["analysis"]))
     known = [name for name in {**listed, **published} if name]
@@ -85,6 +84,14 @@ def _analyses(trials: TrialData) -> Row:
             f"{', '.join(missing)}; add records to outcomes.csv, or the reason to decisions.csv"
         )
     return _valid("analyses of the review", f"{len(known)}, each used or named in a decision")
+
+
+def _decided(trials: TrialData) -> set[str]:
+    """Return the analyses of the review that a decision names."""
+    from bayes_nmda.data.decisions import targets
+
+    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
+    return {part for text in decisions["target"] for part in targets(str(text))}
 
 
 def _models(trials: TrialData) -> list[Row]:
@@ -110,12 +117,10 @@ def _modelled(trials: TrialData) -> Row:
 
     Subgroups and analyses that a decision names are left out with the reason that it gives.
     """
-    from bayes_nmda.data.decisions import targets
     from bayes_nmda.model.spec import load_model, model_names
 
     selected = {(s.outcome, s.comparator) for s in (load_model(n).select for n in model_names())}
-    decisions = trials.decisions[trials.decisions["table"] == "analyses"]
-    decided = {part for text in decisions["target"] for part in targets(str(text))}
+    decided = _decided(trials)
     columns = (trials.analyses[name] for name in ("analysis", "outcome", "comparator"))
     missing = [
         f"{analysis} ({outcome} against {comparator})"
@@ -181,13 +186,20 @@ def _model_status(name: str) -> Row:
 
 def _report_status(name: str, models: list[Row]) -> Row:
     """Say what the models and the last good report tell; what else moved, only a build finds."""
+    from bayes_nmda.report.provenance import command
+    from bayes_nmda.report.staleness import read_manifest
+
     waiting = [str(row["what"]) for row in models if row["state"] != "fresh"]
-    if not (paths.latest() / "manifest.json").is_file():
-        return _state(f"report {name}", "missing", "never built; run `bayes-nmda report`")
+    last = read_manifest(paths.latest())
+    if last is None:
+        return _state(f"report {name}", "missing", f"never built; run `{command(name)}`")
+    if last.get("report") != name:
+        why = f"the last good report is {last.get('report')!r}; run `{command(name)}`"
+        return _state(f"report {name}", "missing", why)
     if waiting:
-        why = f"not fresh: {', '.join(waiting)}; run `bayes-nmda report`"
+        why = f"not fresh: {', '.join(waiting)}; run `{command(name)}`"
         return _state(f"report {name}", "stale", why)
-    why = "its models are fresh; `bayes-nmda report` builds it anew if anything else moved"
+    why = f"its models are fresh; `{command(name)}` builds it anew if anything else moved"
     return _state(f"report {name}", "built", why)
 
 

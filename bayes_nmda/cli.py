@@ -104,7 +104,7 @@ def fit(
                     inputs=trials.digests,
                 )
             except StoreError as error:
-                say(f"{error} It is sampled again.")
+                say(f"{error}. Sampling it again now")
         stored = tree is not None
         if tree is None:
             tree = sample.fit(

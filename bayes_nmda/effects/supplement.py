@@ -188,9 +188,11 @@ def _lacks(row: SupplementaryRow, result: Record) -> Iterable[str]:
     of_arms = result["kind"] == "arm_continuous"
     allowed = {**OF_DIFFERENCES, **(OF_ARMS if of_arms else {})}
     needed = ["scale_min", "scale_max", "n_t", "n_c"]
-    needed += ["higher_is_worse", "mean_t", "mean_c"] if of_arms else ["estimate"]
+    needed += ["higher_is_worse", *(["mean_t", "mean_c"] if of_arms else ["estimate"])]
     if not of_arms and (result["kind"] != "contrast" or result["measure"] != "MD"):
         yield f"found {result['kind']!r}, measure {result['measure']!r}; allowed are means or an MD"
+    if not of_arms and _given(result["higher_is_worse"]) and not result["higher_is_worse"]:
+        yield "a higher value is better; which way its printed difference is turned is not known"
     if result["value_type"] not in _POINTS:
         found = result["value_type"]
         yield f"found value_type {found!r}; on the scale are {', '.join(_POINTS)}"
@@ -207,8 +209,8 @@ def _lacks(row: SupplementaryRow, result: Record) -> Iterable[str]:
 
 
 def _direction(result: Record) -> int:
-    """Return 1 where a higher value of the difference is worse; a printed contrast is turned so."""
-    return 1 if result["kind"] == "contrast" or bool(result["higher_is_worse"]) else -1
+    """Return 1 where a higher value is worse, and a positive difference therefore is."""
+    return 1 if bool(result["higher_is_worse"]) else -1
 
 
 def _given(value: object) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bayes_nmda import paths
 from bayes_nmda.errors import StoreError
 from bayes_nmda.posterior.keys import DIGITS
-from bayes_nmda.posterior.stored import read
+from bayes_nmda.posterior.stored import model_of, read
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -106,7 +106,7 @@ def verified(path: Path) -> Path:
     except OSError as error:
         raise StoreError(
             f"{path.name}: it cannot be read: {error.strerror}. Mend its permissions, or run "
-            f"`bayes-nmda fit {path.name.split('.')[0]}` (or `bayes-nmda report`)"
+            f"`bayes-nmda fit {model_of(path)}`"
         ) from error
     if path.parent == folder():
         expected, by = path.name.rsplit(".", 3)[2], "its name"
@@ -124,7 +124,7 @@ def verified(path: Path) -> Path:
         raise StoreError(
             f"{path.name}: its bytes have the SHA-256 {digest[:DIGITS]}…, {by} says "
             f"{expected[:DIGITS]}…: the file is corrupt. Delete it and run `bayes-nmda fit "
-            f"{path.name.split('.')[0]}` (or `bayes-nmda report`)"
+            f"{model_of(path)}`"
         )
     return path
 

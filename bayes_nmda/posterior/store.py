@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bayes_nmda import paths
 from bayes_nmda.errors import StaleError, StoreError
+from bayes_nmda.model.files import locate
 from bayes_nmda.model.spec import load_model, model_inputs
 from bayes_nmda.posterior import shelf
 from bayes_nmda.posterior.keys import DIGITS, fit_key, key_of
@@ -173,7 +175,7 @@ def obtain(
     try:
         stored = None if force else load(spec, effects, engine=engine, inputs=inputs)
     except StoreError as error:
-        say(f"{error} It is sampled again.")
+        say(f"{error}. Sampling it again now")
         stored = None
     if stored is None:
         tree = fit(spec, effects, engine=engine, progress=progress)
@@ -221,7 +223,7 @@ def find(name: str) -> Path:
     now = table_digests() | {f"models/{file}": digest for file, digest in files}
     older: list[Path] = []
     exact = None
-    for path in shelf.candidates(Path(name).stem):
+    for path in shelf.candidates(locate(name, paths.models()).stem):
         try:
             attrs = shelf.attributes(shelf.verified(path))
         except StoreError:
@@ -241,7 +243,7 @@ def find(name: str) -> Path:
     if not older:
         raise StoreError(
             f"found no posterior of {name} with the seed, draws and chains of its model file; run "
-            f"`bayes-nmda fit {name}` (or `bayes-nmda report`)"
+            f"`bayes-nmda fit {name}`"
         )
     return _by_rows(name, older, now)
 
@@ -266,7 +268,7 @@ def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
     changed = sorted(file for file in now if now[file] != was.get(file))
     raise StaleError(
         f"the posterior of {name} is older than {' and '.join(moved)} (changed: "
-        f"{', '.join(changed)}); run `bayes-nmda fit {name}` (or `bayes-nmda report`)"
+        f"{', '.join(changed)}); run `bayes-nmda fit {name}`"
     )
 
 

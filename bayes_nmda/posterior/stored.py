@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,7 @@ class Stored:
         except OSError as error:
             raise StoreError(
                 f"{path.name}: this is not a posterior that can be read ({error}). Delete it and "
-                f"run `bayes-nmda fit {path.name.split('.')[0]}`"
+                f"run `bayes-nmda fit {model_of(path)}`"
             ) from error
 
     def has(self, group: str, variable: str) -> bool:
@@ -152,6 +153,11 @@ class Stored:
     def labels(self, group: str, name: str) -> list[str]:
         """Return a coordinate or variable of text."""
         return [str(label) for label in self._file[group][name].asstr()[...]]
+
+
+def model_of(path: Path) -> str:
+    """Return the name of the model that a stored or shipped posterior is of, by its file name."""
+    return re.sub(r"(\.[0-9a-f]+\.[0-9a-f]+)?\.nc$", "", path.name)
 
 
 def read(path: Path) -> Stored:

@@ -5,24 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Final
 
+#: Columns that repeat the question, and parts of names of columns that need a digit more.
+_AS_GIVEN: Final = frozenset({"at_least", "at_most", "points_per_event"})
+_FINE: Final = frozenset({"probability", "mcse", "risk", "rd"})
 Records = Sequence[Mapping[str, Any]]
 
 
-def cell_text(column: str, value: object) -> str:
-    """Return a value as it stands in a table: probabilities to 3 decimals, others to 2."""
+def cell_text(column: str, value: object, measure: object = "") -> str:
+    """Return a value as it stands in a table: probabilities and risks to 3 decimals, others to 2.
+
+    What was asked for stands as it was given.
+
+    Parameters
+    ----------
+    column, value
+        Name and content.
+    measure
+        Measure of the row: of a risk difference every number is a risk.
+    """
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
     if math.isnan(value):
         return ""
-    if column == "at_least":
+    if column in _AS_GIVEN:
         return f"{value:g}"
     if column == "ess":
         return f"{value:.0f}"
-    return f"{value:.{3 if 'probability' in column or 'mcse' in column else 2}f}"
+    fine = measure == "RD" or _FINE & set(column.split("_"))
+    return f"{value:.{3 if fine else 2}f}"
 
 
 def columns(records: Records) -> list[str]:
@@ -33,7 +47,10 @@ def columns(records: Records) -> list[str]:
 
 def _body(records: Records) -> tuple[list[str], list[list[str]]]:
     names = columns(records)
-    return names, [[cell_text(name, record[name]) for name in names] for record in records]
+    return names, [
+        [cell_text(name, record[name], record.get("measure")) for name in names]
+        for record in records
+    ]
 
 
 def _numeric(records: Records, name: str) -> bool:

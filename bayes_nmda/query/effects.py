@@ -156,7 +156,9 @@ def effect(
         those), ``median``, ``lower`` and ``upper`` (95 %, equal tails), ``mcse``,
         ``prior_lower``, ``prior_upper``, ``trials``, ``participants``,
         ``engine``, on the scale of the model's measure; ``.direction`` says which sign favours
-        the drug.
+        the drug. Of a number needed only ``estimate`` is one, with ``kind`` (NNTB or NNTH) and
+        ``interval`` in words; the risk difference behind it has columns ``rd``, ``rd_lower``,
+        ``rd_upper``, ``rd_mcse``.
 
     Raises
     ------

@@ -13,6 +13,13 @@ Altman 1998, BMJ 317:1309, doi:10.1136/bmj.317.7168.1309.
 from __future__ import annotations
 
 import math
+from typing import Final
+
+#: Steps in which a number needed is printed.
+_STEPS: Final = (0.1, 1.0, 5.0, 10.0, 50.0, 100.0)
+#: From here on whole numbers are enough, and beyond the second it is only said to be more.
+_WHOLE: Final = 9.95
+_MOST: Final = 1000.0
 
 
 def needed(benefit: float) -> tuple[str, float]:
@@ -27,24 +34,41 @@ def needed(benefit: float) -> tuple[str, float]:
     return kind, 1.0 / abs(benefit) if benefit != 0 else math.inf
 
 
-def needed_interval(low: float, high: float) -> str:
-    """Return the interval in words, from the end with more benefit to that with more harm.
+def needed_interval(
+    low: float, high: float, *, error_low: float = 0.0, error_high: float = 0.0
+) -> str:
+    """Return the interval in words, the smaller number first; through infinity, the harm first.
 
     Parameters
     ----------
     low, high
         Ends of the interval of the risk difference, positive where the drug helps.
+    error_low, error_high
+        Their Monte Carlo standard errors.
     """
-    best, worst = needed_words(high), needed_words(low)
+    best, worst = needed_words(high, error_high), needed_words(low, error_low)
     if low < 0 < high:
         return f"{worst} to \N{INFINITY} to {best}"
     ends = (best, worst) if low >= 0 else (worst, best)
     return f"{ends[0]} to {ends[1]}"
 
 
-def needed_words(benefit: float) -> str:
-    """Return ``"NNTH 5"``, with one decimal below 10."""
+def needed_words(benefit: float, error: float = 0.0) -> str:
+    """Return ``"NNTH 5.1"``, in steps no finer than its error, with one decimal below 10.
+
+    Parameters
+    ----------
+    benefit
+        Difference of risks, positive where the drug helps.
+    error
+        Its Monte Carlo standard error; that of the number is larger by the square of the number.
+    """
     kind, number = needed(benefit)
     if math.isinf(number):
         return f"{kind} \N{INFINITY}"
-    return f"{kind} {number:.1f}" if number < 9.95 else f"{kind} {number:.0f}"
+    if number > _MOST:
+        return f"{kind} > {_MOST:.0f}"
+    finest = max(error * number**2, _STEPS[0] if number < _WHOLE else _STEPS[1])
+    step = next((step for step in _STEPS if step >= finest), _STEPS[-1])
+    rounded = max(step * round(number / step), step)
+    return f"{kind} {rounded:.{1 if step < 1 else 0}f}"

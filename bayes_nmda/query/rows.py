@@ -7,7 +7,7 @@ row with its error, the evidence behind it and what the prior alone said.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +22,17 @@ from bayes_nmda.query.words import estimate_sentence, favours, probability_sente
 
 #: Equal-tailed 95 % interval.
 INTERVAL = (0.025, 0.975)
+#: Names in the row of a number needed of what is about the risk difference behind it.
+_OF_DIFFERENCE: Final = {
+    "median": "rd",
+    **{
+        name: f"rd_{name}"
+        for name in (
+            *("lower", "upper", "mcse", "prior_lower", "prior_upper"),
+            *("mcse_lower", "mcse_upper"),
+        )
+    },
+}
 
 
 def named(cell: Cell) -> dict[str, Any]:
@@ -145,7 +156,7 @@ def estimate(
             "flags": ";".join(cell.flags),
         }
         if scale.measure == "NNT":
-            record |= _needed(scale.towards, record)
+            record = _needed(scale.towards, record)
         sentences.append(estimate_sentence(draws, scale, cell, record))
         records.append(record)
     return answer_of(
@@ -170,21 +181,27 @@ def _shown_error(scale: Scale, found: Estimate) -> float:
 
 
 def _needed(towards: float, row: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of a number needed to treat, from those of the risk difference.
+    """Return the row of a number needed to treat, from that of the risk difference.
 
-    ``estimate`` becomes the number needed, ``rd``, ``rd_lower`` and ``rd_upper`` keep the
-    difference; ``nnt_lower`` and ``nnt_upper`` are one over its ends, negative for harm.
+    ``estimate`` becomes the number needed, ``interval`` its interval in words; ``nnt_lower`` and
+    ``nnt_upper`` are one over the ends of the difference, negative for harm. All else about the
+    difference is kept under a name with ``rd``.
     """
-    ends = sorted((towards * row["lower"], towards * row["upper"]))
+    (low, error_low), (high, error_high) = sorted(
+        (towards * row[end], row[f"mcse_{end}"]) for end in ("lower", "upper")
+    )
     kind, number = needed(towards * row["median"])
-    return {
-        "estimate": number,
-        "kind": kind,
-        "interval": needed_interval(*ends),
-        "through_infinity": bool(ends[0] < 0 < ends[1]),
-        "rd": row["median"],
-        "rd_lower": row["lower"],
-        "rd_upper": row["upper"],
-        "nnt_lower": 1.0 / ends[0] if ends[0] else math.inf,
-        "nnt_upper": 1.0 / ends[1] if ends[1] else math.inf,
-    }
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == "estimate":
+            found |= {
+                "estimate": number,
+                "kind": kind,
+                "interval": needed_interval(low, high, error_low=error_low, error_high=error_high),
+                "through_infinity": bool(low < 0 < high),
+                "nnt_lower": 1.0 / low if low else math.inf,
+                "nnt_upper": 1.0 / high if high else math.inf,
+            }
+        else:
+            found[_OF_DIFFERENCE.get(name, name)] = value
+    return found

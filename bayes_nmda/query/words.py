@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.query.draws import Cell, Draws
+from bayes_nmda.query.needed import needed_words
 from bayes_nmda.terms import ABSTRACT, OUTCOMES
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Steps in which a probability is printed, in per cent.
 _PERCENT_STEPS: Final = (1, 5, 10)
+#: Steps in which people in 1000 are printed.
+_PEOPLE_STEPS: Final = (1, 5, 10, 50, 100)
 #: More digits than these are never printed in a sentence, however small the error.
 _SIGNIFICANT: Final = 3
 #: Steps into which an interval is cut where rounding it is a matter of reading, not of error.
@@ -49,6 +52,18 @@ def number(value: float, mcse: float) -> str:
     if float(text) == 0:
         text = text.removeprefix("-")
     return text.replace("-", _MINUS)
+
+
+def people_in_1000(difference: float, mcse: float) -> int:
+    """Return a difference of risks as people in 1000, in steps no finer than its error."""
+    error = 1000.0 * mcse
+    step = next((step for step in _PEOPLE_STEPS if step >= error), _PEOPLE_STEPS[-1])
+    return step * round(1000.0 * difference / step)
+
+
+def people(difference: float, mcse: float) -> str:
+    """Return the same in words, with a proper minus sign."""
+    return f"{people_in_1000(difference, mcse):,}".replace("-", _MINUS)
 
 
 def interval(low: float, high: float) -> str:
@@ -179,15 +194,14 @@ def estimate_sentence(draws: Draws, scale: Scale, cell: Cell, row: Mapping[str, 
 
 def _change(scale: Scale, row: Mapping[str, Any], kind: str) -> tuple[str, str]:
     """Return how much, with its interval, and the interval of the prior."""
+    if scale.measure == "NNT":
+        said = needed_words(scale.towards * row["rd"], row["rd_mcse"])
+        words, before = _people(row, kind, "rd", "rd_")
+        return f"{words}, {said} (95 % {row['interval']}),", before
+    if scale.measure == "RD":
+        return _people(row, kind, "estimate", "")
     error = max(row["mcse"], row["mcse_lower"], row["mcse_upper"])
-    names = ("median" if scale.measure == "NNT" else "estimate", "lower", "upper")
-    if scale.measure in {"RD", "NNT"}:
-        middle, low, high = (number(1000 * row[name], 1000 * error) for name in names)
-        before = interval(1000 * row["prior_lower"], 1000 * row["prior_upper"])
-        words = f"{middle} in 1000 (95 % {kind} interval {low} to {high})"
-        if scale.measure == "NNT":
-            words += f", {row['kind']} {row['estimate']:.3g} (95 % {row['interval']}),"
-        return words, f"{before} in 1000"
+    names = ("estimate", "lower", "upper")
     if scale.ratio:
         errors = (row["mcse"], row["mcse_lower"], row["mcse_upper"])
         middle, low, high = (
@@ -198,6 +212,19 @@ def _change(scale: Scale, row: Mapping[str, Any], kind: str) -> tuple[str, str]:
     middle, low, high = (number(row[name], error) for name in names)
     before = interval(row["prior_lower"], row["prior_upper"])
     return f"{middle} {scale.unit} (95 % {kind} interval {low} to {high}){scale.note}", before
+
+
+def _people(row: Mapping[str, Any], kind: str, middle: str, mark: str) -> tuple[str, str]:
+    """Return a difference of risks in 1000 people, and the interval of its prior."""
+    said = [
+        people(row[name], row[f"{mark}mcse{error}"])
+        for name, error in (
+            (middle, ""), (f"{mark}lower", "_lower"), (f"{mark}upper", "_upper")
+        )
+    ]  # fmt: skip
+    before = interval(1000 * row[f"{mark}prior_lower"], 1000 * row[f"{mark}prior_upper"])
+    change = f"{said[0]} in 1000 (95 % {kind} interval {said[1]} to {said[2]})"
+    return change, f"{before} in 1000"
 
 
 def favours(sign: float, *, ratio: bool = False) -> str:

@@ -1,7 +1,8 @@
 """Differences, ratios and numbers needed in words that carry their own direction.
 
 "134 more in 1000 (20 more to 310 more)" needs no sign, and "0.25 better" means the same on every
-instrument. Digits are those that the Monte Carlo error allows; people are whole.
+instrument. Digits are those that the Monte Carlo error allows; people are whole, in steps of 5 or
+10 where the error is larger than one person.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from bayes_nmda.query import words
+from bayes_nmda.query.needed import needed_words
 from bayes_nmda.report.fits import Record
+from bayes_nmda.report.numbers import error_of
 from bayes_nmda.report.review import Review
 
 #: People among whom absolute effects are told.
@@ -23,32 +26,32 @@ def thousand(risk: float) -> str:
 
 def more(record: Record) -> str:
     """Return a risk difference, ``"134 more"`` or ``"30 fewer"``, in 1000."""
-    return _signed_people(record["estimate"])
+    return _words_of(_people(record, "estimate"))
 
 
 def more_range(record: Record) -> str:
     """Return the interval of a risk difference, ``"20 to 310 more"``."""
-    low, high = record["lower"], record["upper"]
-    first, last = _signed_people(low), _signed_people(high)
-    if _word(low) and _word(low) == _word(high):
-        ends = sorted((first, last), key=lambda text: int(text.split()[0].replace(",", "")))
-        return f"{ends[0].split()[0]} to {ends[1]}"
-    return f"{first} to {last}"
+    low, high = _people(record, "lower"), _people(record, "upper")
+    if low * high > 0:
+        first, last = sorted((low, high), key=abs)
+        return f"{abs(first):,} to {_words_of(last)}"
+    return f"{_words_of(low)} to {_words_of(high)}"
 
 
-def _word(difference: float) -> str:
-    people = round(AMONG * difference)
-    return "more" if people > 0 else "fewer" if people < 0 else ""
+def _people(record: Record, name: str) -> int:
+    error = record["mcse" if name == "estimate" else f"mcse_{name}"]
+    return words.people_in_1000(record[name], error)
 
 
-def _signed_people(difference: float) -> str:
-    people = abs(round(AMONG * difference))
-    return f"{people:,} {_word(difference)}".rstrip()
+def _words_of(people: int) -> str:
+    direction = "more" if people > 0 else "fewer" if people < 0 else ""
+    return f"{abs(people):,} {direction}".rstrip()
 
 
 def risk_with(record: Record) -> str:
-    """Return the risk with the drug in 1000: the risk without it plus the difference."""
-    return thousand(record["control_risk"] + record["estimate"])
+    """Return the risk with the drug in 1000: the risk without it plus the difference, as told."""
+    risk = record["control_risk"] + record["estimate"]
+    return f"{words.people_in_1000(risk, record['mcse']):,}"
 
 
 def ratio(record: Record) -> str:
@@ -71,10 +74,9 @@ def review_ratio(review: Review) -> str:
 
 def needed(record: Record) -> str:
     """Return a number needed, ``"NNTH 7.5"``, beyond 1000 only that it is more."""
-    number, kind = record["estimate"], record["kind"]
-    if number > AMONG:
-        return f"{kind}\N{NO-BREAK SPACE}>\N{NO-BREAK SPACE}{AMONG}"
-    return f"{kind} {number:.1f}" if number < 9.95 else f"{kind} {number:.0f}"
+    sign = 1.0 if record["kind"] == "NNTB" else -1.0
+    said = needed_words(sign * abs(record["rd"]), record["rd_mcse"])
+    return said.replace(" > ", "\N{NO-BREAK SPACE}>\N{NO-BREAK SPACE}")
 
 
 def needed_range(record: Record) -> str:
@@ -84,12 +86,12 @@ def needed_range(record: Record) -> str:
 
 def better(record: Record, towards: float) -> str:
     """Return a measured difference, ``"0.25 better"``; ``towards`` is the sign of a benefit."""
-    return _better(record["estimate"], _error(record), towards)
+    return _better(record["estimate"], error_of(record), towards)
 
 
 def better_range(record: Record, towards: float) -> str:
     """Return its interval from the worse end to the better, ``"0.3 worse to 0.8 better"``."""
-    error = _error(record)
+    error = error_of(record)
     ends = sorted((record["lower"], record["upper"]), key=lambda value: towards * value)
     first, last = (_better(end, error, towards) for end in ends)
     if first.split()[-1] == last.split()[-1] and " " in first:
@@ -120,7 +122,3 @@ def better_review(review: Review, towards: float, decimals: int = 2) -> str:
 def net_chance(record: Record) -> str:
     """Return the probability of a net benefit, ``"62 %"``."""
     return words.percent(record["probability"], record["mcse_probability"])
-
-
-def _error(record: Record) -> float:
-    return float(max(record[name] for name in ("mcse", "mcse_lower", "mcse_upper")))

@@ -240,7 +240,7 @@ def _manifest(
         "version": __version__,
         "key": key,
         "commit": provenance.commit(),
-        "command": provenance.COMMAND,
+        "command": provenance.command(definition.name),
         "models": [
             row | {"gates": len(fit.gates), "gates_failed": int((~fit.gates["passed"]).sum())}
             for row, fit in zip(provenance.models(content), content.fits, strict=True)

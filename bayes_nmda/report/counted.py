@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bayes_nmda.report.methods import chains
 from bayes_nmda.report.numbers import outcome
 from bayes_nmda.report.paragraphs import Paragraph, Reference
 
@@ -37,9 +38,9 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Mean effects",
-            "On the scale of log odds, drugs and routes of one drug borrow strength as they do for "
-            "pain. The risk in each control arm has its own prior; none is borrowed."
-            + (" So do timepoints." if spec.structure.timepoints else ""),
+            "On the scale of log odds, drugs and routes of one drug "
+            f"{'and timepoints ' if spec.structure.timepoints else ''}borrow strength as they do "
+            "for pain. The risk in each control arm has its own prior; none is borrowed.",
             (
                 r"\theta_{i} = \theta_{\mathrm{cell}} + u_{\mathrm{comparison}}",
                 r"\theta_{\mathrm{cell}} = \mu + a_{\mathrm{drug}} + b_{\mathrm{drug, route}}",
@@ -61,9 +62,7 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Computation",
-            f"No-U-Turn sampling as for pain: {spec.sampling.chains} chains of "
-            f"{spec.sampling.draws:,} draws, target acceptance {spec.sampling.target_accept:g}, "
-            f"seed {spec.sampling.seed}. Counts have one engine; the second, exact one takes "
-            "differences only.",
+            f"No-U-Turn sampling as for pain: {chains(spec)}. Counts have one engine; the second, "
+            "exact one takes differences only.",
         ),
     ]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bayes_nmda.report.grids import hole, lay_out, shade
 from bayes_nmda.report.numbers import MINUS
-from bayes_nmda.report.style import BLUE, INK, PAGE, PALE, VERMILION, Figure, canvas, drawing
+from bayes_nmda.report.style import BLUE, PAGE, VERMILION, Figure, canvas, drawing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,13 +91,7 @@ def influence_figure(content: Content) -> Figure | None:
         for y, trial in enumerate(trials):
             for x, cell in enumerate(cells):
                 _field(axes, x, y, change[trial, cell])
-        axes.set(xlim=(-0.5, len(cells) - 0.5), ylim=(len(trials) - 0.5, -0.5))
-        names = [cell.replace("/", ", ") for cell in cells]
-        axes.set_xticks(range(len(cells)), names, rotation=55, ha="left", rotation_mode="anchor")
-        axes.set_yticks(range(len(trials)), trials)
-        axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_visible(False)
+        lay_out(axes, [cell.replace("/", ", ") for cell in cells], trials, rotation=55)
         svg = drawing(figure, "influence", alt)
     caption = (
         f"{alt} Blue: the probability falls without the trial; orange: it rises. Empty: less than "
@@ -106,16 +101,10 @@ def influence_figure(content: Content) -> Figure | None:
 
 
 def _field(axes: Axes, x: int, y: int, value: float) -> None:
-    from matplotlib.patches import Rectangle
-
-    corner, size = (x - 0.47, y - 0.46), (0.94, 0.92)
     if value != value:  # the cell lost its last trial
-        axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, hatch="////", lw=0.6))
+        hole(axes, x, y)
         return
     colour = VERMILION if value > 0 else BLUE
     strength = min(1.0, abs(value) / _FULL) * 0.55
-    axes.add_patch(Rectangle(corner, *size, fc=colour, alpha=strength, ec="none"))
-    axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
-    if abs(value) >= 1:
-        sign = "+" if value > 0 else MINUS
-        axes.text(x, y, f"{sign}{abs(value):.0f}", ha="center", va="center", color=INK)
+    words = f"{'+' if value > 0 else MINUS}{abs(value):.0f}" if abs(value) >= 1 else ""
+    shade(axes, x, y, colour, strength, words)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bayes_nmda.report.grids import hole, lay_out, shade
 from bayes_nmda.report.numbers import outcome, title
-from bayes_nmda.report.style import BLUE, GREY, INK, PAGE, PALE, Figure, canvas, drawing
+from bayes_nmda.report.style import BLUE, GREY, PAGE, Figure, canvas, drawing
 from bayes_nmda.terms import cell_label
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from bayes_nmda.query import Answer
 
 _ROW: Final = 0.34
+#: How strong the colour of a field with trials is.
+_STRENGTH: Final = 0.16
 #: First letters of the review's timepoints, as printed inside a field.
 _LETTER: Final = {"immediate": "i", "short": "s", "medium": "m", "": ""}
 
@@ -70,18 +73,11 @@ def evidence_figure(answer: Answer) -> Figure:
                 words = f"+{further[label]}"
                 axes.text(x, last, words, ha="center", va="center", color=GREY, weight="bold")
         axes.axhline(last - 0.5, color=GREY, lw=0.8)
-        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(last + 0.5, -0.5))
         names = [
             title(label.replace("/", "\n")) + (" *" if label in inferred else "")
             for label in columns
         ]
-        axes.set_xticks(range(len(columns)), names, rotation=40, ha="left", rotation_mode="anchor")
-        axes.set_yticks(
-            range(last + 1), [*(outcome(name) for name in outcomes), "Trials without numbers"]
-        )
-        axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_visible(False)
+        lay_out(axes, names, [*(outcome(name) for name in outcomes), "Trials without numbers"])
         svg = drawing(figure, "evidence-map", alt)
     caption = (
         "Trials with usable numbers against placebo. Inside a field: trials at the review's "
@@ -107,14 +103,8 @@ def _elsewhere(further: dict[str, int], columns: list[str]) -> str:
 
 
 def _field(axes: Axes, x: int, y: int, words: list[str] | None) -> None:
-    from matplotlib.patches import Rectangle
-
-    corner, size = (x - 0.47, y - 0.46), (0.94, 0.92)
     if words is None:
-        hole = Rectangle(corner, *size, fc="none", ec=PALE, hatch="////", lw=0.6)
-        axes.add_patch(hole)
-        axes.text(x, y, "∅", ha="center", va="center", color=GREY)
+        hole(axes, x, y, "∅")
         return
-    axes.add_patch(Rectangle(corner, *size, fc=BLUE, alpha=0.16, ec=BLUE, lw=0.8))
     lines = "\n".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
-    axes.text(x, y, lines, ha="center", va="center", color=INK, linespacing=0.95)
+    shade(axes, x, y, BLUE, _STRENGTH, lines)

@@ -119,7 +119,11 @@ def _finding(content: Content, partition: str) -> Finding:
 def table(content: Content) -> pd.DataFrame:
     """Return the summary with all digits, a row a drug, route, outcome and timepoint."""
     select = content.primary.spec.select
-    about = {"outcome": select.outcome, "comparator": select.comparator}
+    about = {
+        "outcome": select.outcome,
+        "comparator": select.comparator,
+        "model": content.primary.spec.name,
+    }
     rows = [row for finding in findings(content) for row in _rows(finding, about)]
     return pd.DataFrame(rows)
 
@@ -175,9 +179,12 @@ def line_row(line: Line) -> dict[str, Any]:
             "control_risk": line.lead["control_risk"],
         }
     for measure, record in line.estimates.items():
-        row |= _numbers(measure.lower(), record)
-        if measure == "NNT":
+        if measure == "NNT":  # its error is that of the risk difference, which has its own columns
+            row |= {"nnt": record["estimate"]}
+            row |= {name: record[name] for name in ("nnt_lower", "nnt_upper")}
             row |= {f"nnt_{key}": record[key] for key in ("kind", "interval", "through_infinity")}
+        else:
+            row |= _numbers(measure.lower(), record)
     row |= _numbers("new_trial", line.new)
     for (direction, size), record in line.chances.items():
         row |= _chance(f"prob_{direction}_{size:g}", record)

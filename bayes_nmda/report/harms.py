@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.report.amounts import AMONG
-from bayes_nmda.report.numbers import MINUS, outcome, title
+from bayes_nmda.query.words import people_in_1000
+from bayes_nmda.report.grids import hole, lay_out, shade
+from bayes_nmda.report.numbers import MINUS, outcome, short_chance, title
 from bayes_nmda.report.style import (
     BLUE,
     GREEN,
     GREY,
     INK,
     PAGE,
-    PALE,
     VERMILION,
     Figure,
     canvas,
@@ -54,15 +54,11 @@ def harm_map(content: Content) -> Figure:
         for y, one in enumerate(outcomes):
             for x, label in enumerate(columns):
                 _field(axes, x, y, one.line(label))
-        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(outcomes) - 0.5, -0.5))
-        names = [title(label.replace("/", "\n")) for label in columns]
-        axes.set_xticks(range(len(columns)), names, rotation=40, ha="left", rotation_mode="anchor")
-        axes.set_yticks(
-            range(len(outcomes)), [outcome(one.fit.spec.select.outcome) for one in outcomes]
+        lay_out(
+            axes,
+            [title(label.replace("/", "\n")) for label in columns],
+            [outcome(one.fit.spec.select.outcome) for one in outcomes],
         )
-        axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_visible(False)
         svg = drawing(figure, "harm-map", alt)
     caption = (
         "Above: probability that the drug raises the risk of the harm at all, on average over "
@@ -73,21 +69,17 @@ def harm_map(content: Content) -> Figure:
 
 
 def _field(axes: Axes, x: int, y: int, line: Line | None) -> None:
-    from matplotlib.patches import Rectangle
-
-    corner, size = (x - 0.47, y - 0.46), (0.94, 0.92)
     if line is None:
-        axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, hatch="////", lw=0.6))
-        axes.text(x, y, "∅", ha="center", va="center", color=GREY)
+        hole(axes, x, y, "∅")
         return
-    chance = line.chances["harm", 0.0]["probability"]
-    people = round(AMONG * line.lead["estimate"])
-    strength = max(0.0, 2 * chance - 1) * 0.6
-    axes.add_patch(Rectangle(corner, *size, fc=VERMILION, alpha=strength, ec="none"))
-    axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
+    chance = line.chances["harm", 0.0]
+    strength = max(0.0, 2 * chance["probability"] - 1) * 0.6
+    people = people_in_1000(line.lead["estimate"], line.lead["mcse"])
     sign = "+" if people > 0 else MINUS if people < 0 else ""
-    words = f"{100 * chance:.0f} %\n{sign}{abs(people)}"
-    axes.text(x, y, words, ha="center", va="center", color=INK, linespacing=1.0, size=8)
+    shade(
+        axes, x, y, VERMILION, strength, f"{short_chance(chance)}\n{sign}{abs(people)}",
+        text_size=8,
+    )  # fmt: skip
 
 
 def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figure:
@@ -123,7 +115,7 @@ def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figu
         )
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("fewer with drug  ←   risk ratio   →  more with drug")
-        looks = [*_LOOKS[: len(models)], (GREY, "^")]
+        looks = [*(_LOOKS[i % len(_LOOKS)] for i in range(len(models))), (GREY, "^")]
         for (colour, marker), label in zip(looks, [*labels, "Review's method"], strict=True):
             axes.plot([], [], color=colour, marker=marker, ms=4.5, label=label)
         figure.legend(loc="outside upper center", ncols=2)

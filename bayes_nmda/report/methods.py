@@ -33,6 +33,7 @@ PARAMETERS: Final = {
     "sd_trial_timepoint": (r"\omega", "SD between timepoints within one trial"),
     "baseline": (r"b", "log odds of an event in each control arm"),
     "overdispersion": (r"\phi", "how much more than binomial the counts of an arm scatter"),
+    "within_person_correlation": (r"\rho", "correlation of the two values of one person"),
 }
 _CELL: Final = r"\theta_{\mathrm{cell}}"
 
@@ -76,18 +77,21 @@ def methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Computation",
-            f"No-U-Turn sampling in PyMC by nutpie: {spec.sampling.chains} chains of "
-            f"{spec.sampling.draws * spec.sampling.thin:,} draws after {spec.sampling.tune:,} of "
-            f"tuning{_kept(spec.sampling.thin)}, target acceptance "
-            f"{spec.sampling.target_accept:g}, seed {spec.sampling.seed}. Estimates are "
+            f"No-U-Turn sampling in PyMC by nutpie: {chains(spec)}. Estimates are "
             "posterior means; intervals are 95 % equal-tailed throughout.",
         ),
     ]
     return found
 
 
-def _kept(thin: int) -> str:
-    return "" if thin == 1 else f", one in {thin} kept"
+def chains(spec: ModelSpec) -> str:
+    """Return how a model is sampled, "4 chains of 3,000 draws after 1,000 of tuning, …"."""
+    how = spec.sampling
+    kept = "" if how.thin == 1 else f", one in {how.thin} kept"
+    return (
+        f"{how.chains} chains of {how.draws * how.thin:,} draws after {how.tune:,} of tuning"
+        f"{kept}, target acceptance {how.target_accept:g}, seed {how.seed}"
+    )
 
 
 def _effects(spec: ModelSpec) -> list[Paragraph]:

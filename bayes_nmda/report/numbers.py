@@ -64,12 +64,12 @@ def interval(low: float, high: float, decimals: int = 1) -> str:
 
 def estimate(record: Mapping[str, Any]) -> str:
     """Return the estimate of a record, to the digits of its sentence."""
-    return words.number(record["estimate"], _error(record))
+    return words.number(record["estimate"], error_of(record))
 
 
 def limits(record: Mapping[str, Any]) -> str:
     """Return the 95 % interval of a record, "−19 to 0"."""
-    error = _error(record)
+    error = error_of(record)
     return " to ".join(words.number(record[name], error) for name in ("lower", "upper"))
 
 
@@ -85,7 +85,12 @@ def chance(record: Mapping[str, Any]) -> str:
 
 def short_chance(record: Mapping[str, Any]) -> str:
     """Return the probability for a narrow column, "< 1 %" where the sentence says less than 1 %."""
-    return chance(record).replace("less than ", "< ").replace("more than ", "> ")
+    return short(chance(record))
+
+
+def short(words: str) -> str:
+    """Return a probability in words for a narrow place, ``"< 1 %"``."""
+    return words.replace("less than ", "< ").replace("more than ", "> ")
 
 
 def prior_chance(record: Mapping[str, Any]) -> str:
@@ -93,7 +98,8 @@ def prior_chance(record: Mapping[str, Any]) -> str:
     return words.percent(record["prior_probability"], record["prior_mcse"])
 
 
-def _error(record: Mapping[str, Any]) -> float:
+def error_of(record: Mapping[str, Any]) -> float:
+    """Return the largest Monte Carlo error of an estimate and of the ends of its interval."""
     return float(max(record[name] for name in ("mcse", "mcse_lower", "mcse_upper")))
 
 
@@ -115,11 +121,6 @@ def title(words: str) -> str:
 def outcome(name: str) -> str:
     """Return the name of an outcome as it is printed."""
     return OUTCOMES.get(name, name.replace("_", " "))
-
-
-def flag_words(flags: str) -> list[str]:
-    """Return the flags of a row, joined by semicolons, in words."""
-    return [FLAGS.get(flag, flag.replace("_", " ")) for flag in flags.split(";") if flag]
 
 
 def identifier(*words: str) -> str:

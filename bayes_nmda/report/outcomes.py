@@ -116,7 +116,7 @@ def outcome_of(fit: Fit, trials: TrialData) -> Outcome:
     }
     news = by_cell(fit, answers["new_trial"])
     chances = {name: by_cell(fit, answers[f"prob_{name}"]) for name in ("benefit", "harm")}
-    review = reviewed(fit, trials)
+    review, frame = reviewed(fit, trials), fit.effects.frame
     lines = tuple(
         Line(
             fit.spec.name,
@@ -136,7 +136,7 @@ def outcome_of(fit: Fit, trials: TrialData) -> Outcome:
                 for name, found in chances.items()
                 for record in found[cell.label]
             },
-            _events(fit.effects.frame, cell.label) if fit.counts else None,
+            events_of(frame[frame["cell"] == cell.label]) if fit.counts else None,
             review.get(cell.label),
         )
         for cell in fit.draws.cells
@@ -168,9 +168,8 @@ def _ask(fit: Fit, direction: Direction) -> dict[str, Answer]:
     return found
 
 
-def _events(frame: pd.DataFrame, label: str) -> Events:
-    """Return the counts of the rows of a cell, an arm once."""
-    rows = frame[frame["cell"] == label]
+def events_of(rows: pd.DataFrame) -> Events:
+    """Return the counts of some contrasts, an arm once."""
     sums = []
     for arm, side in (("treatment_arm", "t"), ("control_arm", "c")):
         once = rows.drop_duplicates(["trial_id", arm, "stratum"])

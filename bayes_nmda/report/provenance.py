@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import platform
 import subprocess
 from pathlib import Path
@@ -20,7 +19,13 @@ PACKAGES: Final = (
     "bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "pandas", "xarray",
     "arviz-stats", "h5netcdf", "matplotlib", "jinja2",
 )  # fmt: skip
-COMMAND: Final = "bayes-nmda report"
+#: The report that `bayes-nmda report` builds where no other is named.
+DEFAULT: Final = "evidence"
+
+
+def command(name: str) -> str:
+    """Return the command that builds a report."""
+    return "bayes-nmda report" + ("" if name == DEFAULT else f" {name}")
 
 
 def versions() -> dict[str, str]:
@@ -68,12 +73,6 @@ def models(content: Content) -> list[dict[str, Any]]:
         }
         for fit in content.fits
     ]
-
-
-def sampled_with(content: Content) -> dict[str, str]:
-    """Return the versions with which the primary analysis was sampled."""
-    found: dict[str, str] = json.loads(content.primary.tree.attrs["versions"])
-    return found
 
 
 def digest_of(folder: Path, pattern: str) -> dict[str, str]:

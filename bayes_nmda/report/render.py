@@ -24,7 +24,7 @@ from bayes_nmda.report.figures import comparison_words, partition_words
 from bayes_nmda.report.formulas import NBSP, mathml
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, methods
 from bayes_nmda.report.pain import FIRST
-from bayes_nmda.report.summary import leading_cell, summary, unreported
+from bayes_nmda.report.summary import summary, unreported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,6 @@ def environment() -> Environment:
         "better_range": amounts.better_range,
         "better_review": amounts.better_review,
     }
-    made.globals["count"] = numbers.count
     return made
 
 
@@ -139,7 +138,6 @@ def context(
         "first": spec.thresholds.benefit[FIRST],
         "content": content,
         "figures": figures,
-        "leader": leading_cell(content),
         "summary": summary(content),
         "unreported": unreported(content),
         "findings": findings.findings(content),
@@ -157,7 +155,6 @@ def context(
         "influential": most_influential(content),
         "gates": sum(len(fit.gates) for fit in content.fits),
         "gate_rows": gating.gate_summary(content).to_dict("records"),
-        "primary_gates": content.primary.gates.to_dict("records"),
         "loo": loo,
         "loo_rows": list(zip(loo.trials, loo.elpd_i, loo.pareto_k, strict=True)),
         "flags": limitations.flag_counts(content),
@@ -169,7 +166,7 @@ def context(
         "models": provenance.models(content),
         "versions": provenance.versions(),
         "inputs": dict(sorted(inputs.items())),
-        "command": provenance.COMMAND,
+        "command": provenance.command(content.definition.name),
         "version": __version__,
         "citation_count": int((content.trials.trials["in_cochrane_2025"] == "yes").sum()),
     }

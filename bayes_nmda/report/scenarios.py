@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.report.numbers import chance, estimate, title
+from bayes_nmda.report.numbers import title
 from bayes_nmda.report.pain import FIRST
 from bayes_nmda.report.style import (
     BLUE,
@@ -22,7 +22,6 @@ from bayes_nmda.report.style import (
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
-    from bayes_nmda.report.pain import Scenario
 
 _STEP: Final = 0.105
 #: Looks of scenarios after the primary one, in the order of the report definition.
@@ -94,8 +93,3 @@ def scenario_figure(content: Content) -> Figure:
         "cell lie far apart, the answer depends on the assumption more than on the trials."
     )
     return Figure("scenarios", svg, caption, alt)
-
-
-def scenario_words(scenario: Scenario, label: str) -> tuple[str, str]:
-    """Return probability and estimate of one cell under one scenario, as printed."""
-    return chance(scenario.chances[label]), estimate(scenario.means[label])

@@ -8,6 +8,7 @@ from bayes_nmda.report import amounts
 from bayes_nmda.report.amounts import more, more_range, thousand
 from bayes_nmda.report.findings import size_of
 from bayes_nmda.report.numbers import chance, count, interval, limits, outcome, prior_chance, signed
+from bayes_nmda.report.outcomes import events_of
 from bayes_nmda.report.pain import FIRST
 
 if TYPE_CHECKING:
@@ -53,9 +54,13 @@ def summary(content: Content) -> list[str]:
         if float(any_benefit[0]["probability"]) > 0.5
         else "The probability of any benefit on average lies between "
         f"{chance(any_benefit[0])} and {chance(any_benefit[-1])}.",
-        f"How large a benefit is another matter. {leader.sentences[FIRST + 1]} "
-        f"That is the highest of all; the others lie between {chance(others[0])} and "
-        f"{chance(others[-1])}.",
+        f"How large a benefit is another matter. {leader.sentences[FIRST + 1]}"
+        + (
+            f" That is the highest of all; the others lie between {chance(others[0])} and "
+            f"{chance(others[-1])}."
+            if others
+            else ""
+        ),
         *_elsewhere(content, leader),
         f"In a new trial of that combination the effect may lie anywhere from "
         f"{limits(leader.new)} {spec.unit} (95 % prediction interval).",
@@ -134,16 +139,15 @@ def _published(content: Content, harm: Outcome) -> tuple[Line, Record] | None:
 
 
 def _rare_harm(harm: Outcome) -> str:
-    counts = [line.events for line in harm.lines if line.events is not None]
-    treated, control = sum(c.treated for c in counts), sum(c.control for c in counts)
+    events = events_of(harm.fit.effects.frame)  # two cells may share an arm
     chances = sorted(
         (line.chances["harm", 0.0] for line in harm.lines),
         key=lambda record: float(record["probability"]),
     )
     return (
-        f"{outcome(harm.lines[0].outcome)} are too few to settle anything: {treated} among "
-        f"{sum(c.n_treated for c in counts):,} people with a drug and {control} among "
-        f"{sum(c.n_control for c in counts):,} with {harm.lines[0].comparator}. The probability "
+        f"{outcome(harm.lines[0].outcome)} are too few to settle anything: "
+        f"{events.treated} among {events.n_treated:,} people with a drug and {events.control} "
+        f"among {events.n_control:,} with {harm.lines[0].comparator}. The probability "
         f"that a drug raises their risk lies between {chance(chances[0])} and "
         f"{chance(chances[-1])}."
     )

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 from bayes_nmda.report.definition import Section
 from bayes_nmda.report.fits import Fit, Record
-from bayes_nmda.report.numbers import comparator_words, identifier, outcome
-from bayes_nmda.report.style import BLUE, INK, PAGE, PALE, Figure, canvas, drawing
+from bayes_nmda.report.grids import TOUCHING, bare, shade
+from bayes_nmda.report.numbers import (
+    comparator_words,
+    identifier,
+    outcome,
+    prior_chance,
+    short,
+    short_chance,
+)
+from bayes_nmda.report.style import BLUE, INK, PAGE, Figure, canvas, drawing
 from bayes_nmda.terms import cell_label
 
 if TYPE_CHECKING:
@@ -112,10 +120,15 @@ def tradeoff_figure(found: Tradeoffs, partition: str, words: str) -> Figure:
         for axes in panels:
             axes.set_axis_off()
         for axes, (time, fields) in zip(panels, cells.items(), strict=False):
-            chances = {place: float(record["probability"]) for place, record in fields.items()}
+            chances = {
+                place: (float(record["probability"]), short_chance(record))
+                for place, record in fields.items()
+            }
             _panel(axes, found.section, time.capitalize() or "All", chances)
-        fields = next(iter(cells.values()))
-        before = {place: float(record["prior_probability"]) for place, record in fields.items()}
+        before = {
+            place: (float(record["prior_probability"]), short(prior_chance(record)))
+            for place, record in next(iter(cells.values())).items()
+        }
         _panel(panels[len(cells)], found.section, "Before the data", before)
         first = panels[0]
         first.set_yticks(
@@ -134,22 +147,21 @@ def tradeoff_figure(found: Tradeoffs, partition: str, words: str) -> Figure:
 
 
 def _panel(
-    axes: Axes, section: Section, title: str, chances: Mapping[tuple[float, float], float]
+    axes: Axes,
+    section: Section,
+    title: str,
+    chances: Mapping[tuple[float, float], tuple[float, str]],
 ) -> None:
-    from matplotlib.patches import Rectangle
-
     axes.set_axis_on()
     for y, at_least in enumerate(section.at_least):
         for x, at_most in enumerate(section.at_most):
-            chance = chances[at_least, at_most]
-            corner, size = (x - 0.5, y - 0.5), (1.0, 1.0)
-            axes.add_patch(Rectangle(corner, *size, fc=BLUE, alpha=chance, ec="none"))
-            axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
-            colour = "white" if chance > _DARK else INK
-            axes.text(x, y, f"{100 * chance:.0f}", ha="center", va="center", color=colour, size=8)
+            chance, said = chances[at_least, at_most]
+            shade(
+                axes, x, y, BLUE, chance, said.removesuffix(" %").replace(" ", ""),
+                size=TOUCHING, ink="white" if chance > _DARK else INK, text_size=8,
+            )  # fmt: skip
     axes.set(xlim=(-0.5, len(section.at_most) - 0.5), ylim=(len(section.at_least) - 0.5, -0.5))
     axes.set_title(title)
     axes.set_xticks(range(len(section.at_most)), [f"{1000 * x:g}" for x in section.at_most])
     axes.tick_params(length=0, labelleft=axes.get_subplotspec().is_first_col())  # type: ignore[union-attr]  # a panel of a grid has a place in it
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    bare(axes)

@@ -44,6 +44,35 @@ def test_status_says_what_is_missing_and_why_and_runs_nothing(run, stored_home):
     assert "bayes-nmda fit pain_intensity" in rows["model pain_intensity"]["why"]
 
 
+def test_status_names_the_command_that_mends_each_row(run, stored_home, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(stored_home, home)
+    for name in ("evidence", "mine"):
+        shutil.copy(paths.reports() / "evidence.toml", home / "reports" / f"{name}.toml")
+    rows = json.loads(run("status", "--json", home=home).stdout)["rows"]
+    why = {row["what"]: row["why"] for row in rows if row["state"] == "missing"}
+    commands = {what: text.partition("run ")[2] for what, text in why.items()}
+    models = {what: f"`bayes-nmda fit {what.removeprefix('model ')}`" for what in why}
+    models["report evidence"] = "`bayes-nmda report`"
+    models["report mine"] = "`bayes-nmda report mine`"
+    assert "model pain_intensity_with_abstracts" in commands
+    assert commands == models
+
+
+def test_status_takes_the_last_good_report_of_another_definition_for_no_report(
+    run, stored_home, tmp_path
+):
+    home = tmp_path / "home"
+    shutil.copytree(stored_home, home)
+    shutil.copy(paths.reports() / "evidence.toml", home / "reports" / "mine.toml")
+    (home / "reports" / "latest").mkdir()
+    (home / "reports" / "latest" / "manifest.json").write_text('{"report": "evidence"}', "utf-8")
+    rows = json.loads(run("status", "--json", home=home).stdout)["rows"]
+    row = next(row for row in rows if row["what"] == "report mine")
+    assert row["state"] == "missing"
+    assert "the last good report is 'evidence'; run `bayes-nmda report mine`" in row["why"]
+
+
 def test_status_names_the_models_that_a_report_waits_for(run, stored_home, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(stored_home, home)
@@ -52,7 +81,8 @@ def test_status_names_the_models_that_a_report_waits_for(run, stored_home, tmp_p
     for built in (False, True):
         if built:
             (home / "reports" / "latest").mkdir()
-            (home / "reports" / "latest" / "manifest.json").write_text("{}", encoding="utf-8")
+            manifest = home / "reports" / "latest" / "manifest.json"
+            manifest.write_text('{"report": "evidence"}', encoding="utf-8")
         rows = json.loads(run("status", "--json", home=home).stdout)["rows"]
         reports[built] = next(row for row in rows if row["what"] == "report evidence")
     assert reports[False]["state"] == "missing"

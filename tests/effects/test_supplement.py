@@ -213,6 +213,14 @@ def test_a_change_moves_with_the_unit_and_not_with_the_start_of_the_scale(change
         ({"error": "arm_intervals", "scale_max": np.nan}, "lacks scale_max"),
         ({"error": "arm_intervals", "n_c": 16}, "found n_t 17 and n_c 16"),
         ({"error": "arm_sds", "kind": "contrast", "measure": "SMD"}, "measure 'SMD'"),
+        (
+            {"error": "p_value", "kind": "contrast", "measure": "MD", "higher_is_worse": False},
+            "a higher value is better",
+        ),
+        (
+            {"error": "p_value", "kind": "contrast", "measure": "MD", "higher_is_worse": pd.NA},
+            "lacks higher_is_worse, estimate",
+        ),
     ],
 )
 def test_a_result_that_cannot_be_used_is_refused_by_name(

@@ -247,6 +247,20 @@ def test_nothing_stored_says_what_to_run() -> None:
         store.posterior(NAME)
 
 
+@pytest.mark.parametrize("model", ["pain_intensity", "pain.v2"])
+def test_a_posterior_names_its_model_stored_or_shipped(model: str) -> None:
+    for name in (f"{model}.0123456789abcdef.fedcba9876543210.nc", f"{model}.nc"):
+        assert stored.model_of(Path("posteriors", name)) == model
+
+
+def test_a_fit_of_a_model_file_with_a_dot_in_its_name_is_found(
+    fake: MakeTree, trials: TrialData
+) -> None:
+    shutil.copy(paths.models() / f"{NAME}.toml", paths.models() / "pain.v2.toml")
+    path = store.save(fake(load_model("pain.v2"), draws=40), inputs=trials.digests)
+    assert store.find("pain.v2") == path
+
+
 def test_a_cut_file_is_an_error_that_says_what_to_do(saved: Path) -> None:
     os.truncate(saved, saved.stat().st_size // 2)
     with pytest.raises(

@@ -113,6 +113,17 @@ def test_a_number_needed_passes_through_infinity_where_the_difference_holds_zero
     assert row["estimate"] == pytest.approx(1 / row["rd"])
 
 
+def test_no_column_of_a_number_needed_holds_a_difference_of_risks_under_another_name(harm):
+    row = effect(harm, measure="NNT").records[0]
+    difference = effect(harm, measure="RD").records[0]
+    for name in ("lower", "upper", "mcse", "prior_lower", "prior_upper", "mcse_lower"):
+        assert row[f"rd_{name}"] == difference[name]
+        assert name not in row
+    assert row["rd"] == difference["median"]
+    assert row["nnt_lower"] == pytest.approx(-1 / difference["upper"])  # a harm: signs turn
+    assert row["nnt_upper"] == pytest.approx(-1 / difference["lower"])
+
+
 def test_the_effect_is_on_the_scale_of_the_model_by_default(harm):
     row = effect(harm).records[0]
     assert row["estimate"] == pytest.approx(LOG_OR.mean())

@@ -1,7 +1,5 @@
 """Differences in words: the direction is in the word, never in a sign."""
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +41,22 @@ def test_the_risk_with_the_drug_is_the_risk_without_it_plus_the_difference():
     assert amounts.risk_with(record) == "350"
 
 
+@pytest.mark.parametrize(
+    ("error", "words", "range_words", "risk"),
+    [
+        (0.0004, "198 more", "27 to 376 more", "379"),
+        (0.0017, "200 more", "25 to 375 more", "380"),
+        (0.006, "200 more", "30 to 380 more", "380"),
+        (0.06, "200 more", "0 to 400 more", "400"),
+    ],
+)
+def test_people_are_told_in_steps_no_finer_than_the_error(error, words, range_words, risk):
+    record = difference(0.1984, 0.0271, 0.376, error) | {"control_risk": 0.1802}
+    assert amounts.more(record) == words
+    assert amounts.more_range(record) == range_words
+    assert amounts.risk_with(record) == risk
+
+
 @pytest.mark.parametrize("towards", [-1.0, 1.0])
 def test_better_means_the_same_on_scales_that_run_either_way(towards):
     low, high = sorted((-0.3 * towards, 0.8 * towards))
@@ -59,9 +73,8 @@ def test_an_interval_on_one_side_says_so_once():
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(5.04, "NNTH 5.0"), (36.2, "NNTH 36"), (58048, "NNTH > 1000"),
-                          (math.inf, "NNTH > 1000")]
+    ("number", "words"), [(5.04, "NNTH 5.0"), (36.2, "NNTH 36"), (58048, "NNTH > 1000")]
 )  # fmt: skip
 def test_a_number_needed_beyond_a_thousand_is_only_said_to_be_more(number, words):
-    said = amounts.needed({"estimate": number, "kind": "NNTH"})
+    said = amounts.needed({"rd": 1 / number, "rd_mcse": 0.0, "kind": "NNTH"})
     assert said.replace("\N{NO-BREAK SPACE}", " ") == words

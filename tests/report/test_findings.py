@@ -30,6 +30,13 @@ def test_every_digit_of_a_harm_is_that_of_an_answer(table):
     assert found["prob_harm_0.05"].to_list() == pytest.approx([r["probability"] for r in chances])
 
 
+def test_columns_of_a_number_needed_hold_numbers_needed(table):
+    found = table("harms").query("model == 'quick_harm'")
+    assert found["nnt"].to_list() == pytest.approx((1 / found["rd"].abs()).to_list())
+    assert found["nnt_lower"].to_list() == pytest.approx((-1 / found["rd_upper"]).to_list())
+    assert "nnt_mcse" not in found  # the error is that of the difference
+
+
 def test_models_under_other_assumptions_stand_in_the_table_of_harms(table):
     assert set(table("harms")["model"]) == {"quick_harm", "quick_harm_alone"}
 

@@ -173,6 +173,22 @@ def test_a_number_needed_passes_through_infinity_where_the_difference_may_be_non
     assert re.search(r"NNTH [\d.]+ to ∞ to NNTB [\d.]+", words_of(parsed.rows["harms-table"]))
 
 
+def test_a_number_needed_is_about_the_event_of_its_table(page):
+    for section, words in (
+        ("harms", "NNTH people treated for one more with the event, NNTB for one fewer"),
+        ("responders", "NNTB people treated for one more response, NNTH for one fewer"),
+    ):
+        text = page.partition(f'<h2 id="{section}">')[2].partition("</section>")[0]
+        assert words in text
+
+
+def test_on_paper_a_heading_goes_with_its_table(page):
+    print_rules = page.partition("@media print")[2].partition("</style>")[0]
+    assert "section:has(> .sof)" in print_rules  # the switch to wide paper begins a page
+    for element in ("h2", "h3", "h4", "caption"):
+        assert re.search(rf"\b{element}\b[^{{}}]*\{{ break-after: avoid", print_rules)
+
+
 def test_a_ratio_that_the_review_cannot_estimate_is_said_to_be_so(parsed):
     assert "review not estimable" in parsed.row("harms-table", "Magnesium, intravenous")
 

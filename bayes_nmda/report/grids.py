@@ -1,0 +1,81 @@
+"""Grids of fields, drawn alike: harms, evidence, influence and trade-offs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from bayes_nmda.report.style import GREY, INK, PALE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Width and height of a field that stands apart from its neighbours, and of one that touches them.
+APART: Final = (0.94, 0.92)
+TOUCHING: Final = (1.0, 1.0)
+
+
+def lay_out(
+    axes: Axes, columns: Sequence[str], rows: Sequence[str], *, rotation: float = 40.0
+) -> None:
+    """Name columns above and rows on the left, the first row on top; no spines, no ticks.
+
+    Parameters
+    ----------
+    axes
+        Where the grid is drawn; the field of column x and row y has its middle at (x, y).
+    columns, rows
+        Names.
+    rotation
+        Of the names of columns, in degrees.
+    """
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xticks(
+        range(len(columns)), columns, rotation=rotation, ha="left", rotation_mode="anchor"
+    )
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
+    bare(axes)
+
+
+def bare(axes: Axes) -> None:
+    """Take away the lines of both axes."""
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+
+
+def shade(
+    axes: Axes,
+    x: int,
+    y: int,
+    colour: str,
+    strength: float,
+    words: str = "",
+    *,
+    size: tuple[float, float] = APART,
+    ink: str = INK,
+    text_size: float | None = None,
+) -> None:
+    """Draw one field: its colour at a strength from 0 to 1, and words in its middle."""
+    from matplotlib.patches import Rectangle
+
+    corner = _corner(x, y, size)
+    axes.add_patch(Rectangle(corner, *size, fc=colour, alpha=strength, ec="none"))
+    axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
+    if words:
+        axes.text(x, y, words, ha="center", va="center", color=ink, linespacing=1.0, size=text_size)
+
+
+def hole(axes: Axes, x: int, y: int, mark: str = "") -> None:
+    """Draw a field about which nothing is known: hatched, with a mark."""
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(
+        Rectangle(_corner(x, y, APART), *APART, fc="none", ec=PALE, hatch="////", lw=0.6)
+    )
+    if mark:
+        axes.text(x, y, mark, ha="center", va="center", color=GREY)
+
+
+def _corner(x: int, y: int, size: tuple[float, float]) -> tuple[float, float]:
+    return x - size[0] / 2, y - size[1] / 2
