@@ -58,6 +58,7 @@ _RESOLVED = 1e-9
 _NEGLIGIBLE = 1e-12
 _NEGLIGIBLE_MOMENT = 1e-10
 _POWER = 1e5  # this far above the data their likelihood is a power of tau to 1e-10
+_CONSTANT = 3e-5  # of the scale of the likelihood: below that it changes by its square
 _REACH, _BEYOND = 345.0, 8.0
 _HALVINGS = 45
 _MOST_PANELS = 5000
@@ -77,7 +78,7 @@ def stretches(effects: Array, variances: Array, mu_prior: Array) -> tuple[float,
         w = 1.0 / variances[i]
         slope += w + (w * (effects[i] - mean)) ** 2
     smooth = 1.0 / math.sqrt(precision)
-    return 1.5 * smooth, 1e-6 * min(smooth, 1.0 / math.sqrt(slope))
+    return 1.5 * smooth, _CONSTANT * min(smooth, 1.0 / math.sqrt(slope))
 
 
 @compiled
@@ -219,10 +220,13 @@ def march(
                         tau_prior, tau_at(x + abs(block[0, END] - block[0, START]), upper)
                     )
                     atom = mass * share / max(here - share, 1e-300)
-                    add_atom(blocks[count], ATOM_BELOW, edge, atom, block[1])
-                    totals[0] += atom
-                    count += 1
-                return blocks, count
+                    # Its mass is where the prior puts it, but its moments are those of the edge.
+                    if atom * edge <= _NEGLIGIBLE_MOMENT * totals[1] or x < -_REACH:
+                        add_atom(blocks[count], ATOM_BELOW, edge, atom, block[1])
+                        totals[0] += atom
+                        return blocks, count + 1
+                else:
+                    return blocks, count
         elif x > _REACH:
             edge = tau_at(x, upper)
             if upper == math.inf and q < math.inf:
