@@ -100,9 +100,7 @@ def split_by_lambda(
         mean_1 += share * shift
         mean_2 += share * (own + shift * shift)
         if share * mass > cut:
-            count = add_component(
-                share * mass, mean + shift, own, node[TAU], most, run, out, count
-            )
+            count = add_component(share * mass, mean + shift, own, node[TAU], most, run, out, count)
     return count, mean_1, mean_2
 
 
@@ -172,9 +170,7 @@ def posterior(
                 mu_1 += share * delta
                 mu_2 += share * delta * delta
                 if mass > cut and joins:
-                    count = add_component(
-                        mass, mean, node[MU_VARIANCE], tau, most, run, out, count
-                    )
+                    count = add_component(mass, mean, node[MU_VARIANCE], tau, most, run, out, count)
                 elif mass > cut:
                     out[count, WEIGHT], out[count, MEAN] = mass, mean
                     out[count, SD], out[count, TAU_VALUE] = math.sqrt(node[MU_VARIANCE]), tau

@@ -214,18 +214,18 @@ def march(
             edge = tau_at(x, upper)
             if (edge <= constant and not finite_at_zero(tau_prior)) or x < -_REACH:
                 share = mass_below(tau_prior, edge)
-                if share > 0.0:
-                    # Below the edge posterior and prior are proportional.
-                    here = mass_below(
-                        tau_prior, tau_at(x + abs(block[0, END] - block[0, START]), upper)
-                    )
-                    atom = mass * share / max(here - share, 1e-300)
-                    # Its mass is where the prior puts it, but its moments are those of the edge.
-                    if atom * edge <= _NEGLIGIBLE_MOMENT * totals[1] or x < -_REACH:
-                        add_atom(blocks[count], ATOM_BELOW, edge, atom, block[1])
-                        totals[0] += atom
-                        return blocks, count + 1
-                else:
+                # Below the edge posterior and prior are proportional.
+                here = mass_below(
+                    tau_prior, tau_at(x + abs(block[0, END] - block[0, START]), upper)
+                )
+                atom = mass * share / max(here - share, 1e-300)
+                # Its mass is where the prior puts it, but its moments are those of the edge.
+                little = share > 0.0 and atom * edge <= _NEGLIGIBLE_MOMENT * totals[1]
+                if share > 0.0 and (little or x < -_REACH):
+                    add_atom(blocks[count], ATOM_BELOW, edge, atom, block[1])
+                    totals[0] += atom
+                    count += 1
+                if little or x < -_REACH:
                     return blocks, count
         elif x > _REACH:
             edge = tau_at(x, upper)

@@ -26,7 +26,7 @@ _NEGLIGIBLE = 32.0  # exp(-32) is 1e-14
 @compiled
 def rule_step(df: float) -> float:
     """Return the step of the rule on log lambda: well below the width of its density."""
-    return min(0.4, 0.8 * math.sqrt(2.0 / (df + 1.0)))
+    return min(0.3, 0.6 * math.sqrt(2.0 / (df + 1.0)))
 
 
 @compiled
