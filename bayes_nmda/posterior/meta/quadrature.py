@@ -2,10 +2,10 @@
 
 Goes in: standardised data, priors. Comes out: panels of Gauss-Legendre nodes that carry the mass
 of the posterior of tau, with mean and variance of mu at each node. Panels are laid from each mode
-outwards, as wide as leaves their highest Legendre coefficients negligible, so a peak of any width
-and a tail of any length are resolved. What lies beyond the panels is added in closed form as an
-*atom*: near zero where the likelihood no longer changes, and far out where the posterior is a
-power of tau.
+outwards, as wide as leaves their highest Legendre coefficients negligible and as their share of
+the posterior lets them be, so a peak of any width and a tail of any length are resolved. What lies
+beyond the panels is added in closed form as an *atom*: near zero where the likelihood no longer
+changes, and far out where the posterior is a power of tau.
 """
 
 from __future__ import annotations
