@@ -4,5 +4,6 @@ Shares with the rest of `bayes_nmda.posterior` only the decorator of compiled fu
 in, and no model file. From the bottom up: priors (`prior_syntax`, `named_priors`, `tau_priors`,
 `mu_priors`, `prior_densities`); the likelihood of tau (`likelihood`); its modes and the panels of
 the rule (`modes`, `panels`, `quadrature`); the posterior as a mixture of normals (`components`,
-`mixture`, `tau_distribution`); what a user sees (`analysis`, `result`, `marginals`, `batch`).
+`joining`, `mixture`, `tau_distribution`); what a user sees (`analysis`, `result`, `marginals`,
+`batch`).
 """

@@ -21,18 +21,15 @@ from numpy.typing import ArrayLike
 from bayes_nmda.errors import UsageError
 from bayes_nmda.posterior.meta.components import (
     LOG_MARGINAL,
-    MEAN,
     MU_MEAN,
     MU_SD,
     NEW_SD,
-    SD,
     TAU_MEAN,
     TAU_SD,
-    TAU_VALUE,
-    WEIGHT,
     posterior,
 )
 from bayes_nmda.posterior.meta.input import checked_trials, impropriety
+from bayes_nmda.posterior.meta.joining import MEAN, SD, TAU_VALUE, WEIGHT
 from bayes_nmda.posterior.meta.likelihood import standardise
 from bayes_nmda.posterior.meta.marginals import NormalMixture, TauMarginal
 from bayes_nmda.posterior.meta.mu_priors import MuPrior, mu_prior

@@ -10,18 +10,15 @@ from bayes_nmda.posterior.compiled import compiled
 from bayes_nmda.posterior.meta.atoms import posterior_exponent
 from bayes_nmda.posterior.meta.components import (
     LOG_MARGINAL,
-    MEAN,
     MU_MEAN,
     MU_SD,
     NEW_SD,
-    SD,
     TAU_MEAN,
     TAU_SD,
-    TAU_VALUE,
     UNIT,
-    WEIGHT,
     posterior,
 )
+from bayes_nmda.posterior.meta.joining import MEAN, SD, TAU_VALUE, WEIGHT
 from bayes_nmda.posterior.meta.mixture import (
     has_point,
     mixture_quantile,

@@ -12,6 +12,16 @@ import numpy as np
 
 from bayes_nmda.posterior.compiled import compiled
 from bayes_nmda.posterior.meta.atoms import ATOM_ABOVE, moment_exists, posterior_exponent
+from bayes_nmda.posterior.meta.joining import (
+    MEAN,
+    RUN_LENGTH,
+    SD,
+    TAU_VALUE,
+    WEIGHT,
+    add_component,
+    end_run,
+    panel_joins,
+)
 from bayes_nmda.posterior.meta.likelihood import standardise
 from bayes_nmda.posterior.meta.nodes import REF_LOG, REF_MEAN, REF_TAU
 from bayes_nmda.posterior.meta.panels import (
@@ -39,8 +49,7 @@ from bayes_nmda.posterior.meta.student_t import (
 
 # Places in the summary of an analysis.
 LOG_MARGINAL, MU_MEAN, MU_SD, TAU_MEAN, TAU_SD, NEW_SD, CENTRE, UNIT = range(8)
-# Columns of a component.
-WEIGHT, MEAN, SD, TAU_VALUE = range(4)
+_JOINED = 10.0  # neighbours that become one component may change this many times the pruned share
 
 
 @compiled
@@ -69,8 +78,8 @@ def tail_factor(order: float, k: int, mu_prior: Array, tau_prior: Array) -> floa
 
 @compiled
 def split_by_lambda(
-    node: Array, mean: float, mass: float, cut: float, mu_prior: Array, work: Array, out: Array,
-    count: int,
+    node: Array, mean: float, mass: float, cut: float, most: float, mu_prior: Array, work: Array,
+    run: Array, out: Array, count: int,
 ) -> tuple[int, float, float]:  # fmt: skip
     """Write a node's components under a Student-t prior; return their count and two moments of mu.
 
@@ -91,10 +100,7 @@ def split_by_lambda(
         mean_1 += share * shift
         mean_2 += share * (own + shift * shift)
         if share * mass > cut:
-            if count < out.shape[0]:
-                out[count, WEIGHT], out[count, MEAN] = share * mass, mean + shift
-                out[count, SD], out[count, TAU_VALUE] = math.sqrt(own), node[TAU]
-            count += 1
+            count = add_component(share * mass, mean + shift, own, node[TAU], most, run, out, count)
     return count, mean_1, mean_2
 
 
@@ -122,51 +128,54 @@ def posterior(
     factor_1 = tail_factor(1.0, k, mu_own, tau_own)
     factor_2 = tail_factor(2.0, k, mu_own, tau_own)
     grows = int(mu_own[MU_KIND]) == FLAT
-    room = blocks.shape[0] * ORDER * points
-    while True:
-        out = np.empty((room, 4))
-        count = 0
-        shift_1 = 0.0
-        shift_2 = 0.0
-        within = 0.0
-        mu_1 = 0.0
-        mu_2 = 0.0
-        for i in range(blocks.shape[0]):
-            beyond = blocks[i, 0, LINEAR] == ATOM_ABOVE and int(tau_own[KIND]) != FIXED
-            for j in range(1, ORDER + 1):
-                node = blocks[i, j]
-                mass = node[MASS]
-                if mass == 0.0:
-                    continue
-                tau, shift = node[TAU], node[TAU_SHIFT]
-                share = mass / total
-                if beyond:
-                    tau_0 = ref[REF_TAU]
-                    shift_1 += share * (tau * factor_1 - tau_0)
-                    shift_2 += share * ((tau * factor_2 - 2.0 * tau_0 * factor_1) * tau + tau_0**2)
-                else:
-                    shift_1 += share * shift
-                    shift_2 += share * shift * shift
-                delta = node[MU_SHIFT]
-                mean = ref[REF_MEAN] + delta
-                if student:
-                    count, first, second = split_by_lambda(
-                        node, mean, mass, cut, mu_own, work, out, count
-                    )
-                    mu_1 += share * (delta + first)
-                    mu_2 += share * (delta * (delta + 2.0 * first))
-                    within += share * second
-                else:
-                    within += share * node[MU_VARIANCE] * (factor_2 if beyond and grows else 1.0)
-                    mu_1 += share * delta
-                    mu_2 += share * delta * delta
-                    if mass > cut:
-                        out[count, WEIGHT], out[count, MEAN] = mass, mean
-                        out[count, SD], out[count, TAU_VALUE] = math.sqrt(node[MU_VARIANCE]), tau
-                        count += 1
-        if count <= room:
-            break
-        room = count
+    most = _JOINED * prune * total
+    run = np.zeros(RUN_LENGTH)
+    out = np.empty((blocks.shape[0] * ORDER * points, 4))
+    count = 0
+    shift_1 = 0.0
+    shift_2 = 0.0
+    within = 0.0
+    mu_1 = 0.0
+    mu_2 = 0.0
+    for i in range(blocks.shape[0]):
+        beyond = blocks[i, 0, LINEAR] == ATOM_ABOVE and int(tau_own[KIND]) != FIXED
+        joins = student or panel_joins(blocks[i], most)
+        if not joins:
+            count = end_run(run, out, count)
+        for j in range(1, ORDER + 1):
+            node = blocks[i, j]
+            mass = node[MASS]
+            if mass == 0.0:
+                continue
+            tau, shift = node[TAU], node[TAU_SHIFT]
+            share = mass / total
+            if beyond:
+                tau_0 = ref[REF_TAU]
+                shift_1 += share * (tau * factor_1 - tau_0)
+                shift_2 += share * ((tau * factor_2 - 2.0 * tau_0 * factor_1) * tau + tau_0**2)
+            else:
+                shift_1 += share * shift
+                shift_2 += share * shift * shift
+            delta = node[MU_SHIFT]
+            mean = ref[REF_MEAN] + delta
+            if student:
+                count, first, second = split_by_lambda(
+                    node, mean, mass, cut, most, mu_own, work, run, out, count
+                )
+                mu_1 += share * (delta + first)
+                mu_2 += share * (delta * (delta + 2.0 * first))
+                within += share * second
+            else:
+                within += share * node[MU_VARIANCE] * (factor_2 if beyond and grows else 1.0)
+                mu_1 += share * delta
+                mu_2 += share * delta * delta
+                if mass > cut and joins:
+                    count = add_component(mass, mean, node[MU_VARIANCE], tau, most, run, out, count)
+                elif mass > cut:
+                    out[count, WEIGHT], out[count, MEAN] = mass, mean
+                    out[count, SD], out[count, TAU_VALUE] = math.sqrt(node[MU_VARIANCE]), tau
+                    count += 1
+    count = end_run(run, out, count)
     components = out[:count].copy()
     kept = 0.0
     for i in range(count):

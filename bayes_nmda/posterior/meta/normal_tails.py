@@ -85,10 +85,13 @@ def exponential(y: float) -> float:
 @compiled
 def exponential_less_one(y: float) -> float:
     """Return exp(y) - 1 for y between -708 and 708, to 1e-15 of its value."""
+    n = math.floor(y * _PER_LOG_2 + 0.5)
+    r = (y - n * _LOG_2_HIGH) - n * _LOG_2_LOW
     value = _SHIFTED_FACTORS[_SHIFTED_TERMS - 1]
     for j in range(_SHIFTED_TERMS - 2, -1, -1):
-        value = value * y + _SHIFTED_FACTORS[j]
-    return float(y * value if abs(y) < 0.5 else exponential(y) - 1.0)
+        value = value * r + _SHIFTED_FACTORS[j]
+    power = _float_of_bits((np.int64(n) + 1023) << 52)
+    return float(power * (r * value) + (power - 1.0))
 
 
 @compiled

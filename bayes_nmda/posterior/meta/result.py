@@ -105,12 +105,12 @@ class MetaAnalysis:
     @property
     def summary(self) -> pd.DataFrame:
         """Return mean, SD, median and 95 % interval of mu, tau and a new trial's effect."""
-        rows = {}
-        for name, marginal in (("mu", self.mu), ("tau", self.tau), ("new_trial", self.new_trial)):
+        rows = []
+        for marginal in (self.mu, self.tau, self.new_trial):
             lower, upper = marginal.interval()
-            rows[name] = (marginal.mean, marginal.sd, marginal.median, lower, upper)
+            rows.append((marginal.mean, marginal.sd, marginal.median, lower, upper))
         columns = ["mean", "sd", "median", "lower", "upper"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        return pd.DataFrame(np.array(rows), index=["mu", "tau", "new_trial"], columns=columns)
 
     def draws(self, n: int = 4000, *, seed: int = 0, chains: int = 4) -> xr.DataTree:
         """Return independent posterior draws as a DataTree with ArviZ groups.

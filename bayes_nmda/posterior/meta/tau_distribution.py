@@ -26,6 +26,9 @@ from bayes_nmda.posterior.meta.panels import (
 )
 from bayes_nmda.posterior.meta.prior_densities import UPPER, Array, mass_below
 
+#: Column n turns the masses of a panel's nodes into its n-th Legendre coefficient.
+OF_MASSES = np.ascontiguousarray((COEFFICIENTS / NODE_WEIGHTS).T)
+
 
 @compiled
 def series_mass(block: Array, t: float) -> float:
@@ -122,9 +125,9 @@ def tau_quantile(p: float, blocks: Array, ref: Array, tau_prior: Array) -> float
     t = -1.0 + 2.0 * wanted / block[0, PANEL_MASS]
     t = min(max(t, -1.0), 1.0)
     coefficients = np.zeros(ORDER)
-    for n in range(ORDER):
-        for j in range(ORDER):
-            coefficients[n] += COEFFICIENTS[n, j] * block[j + 1, MASS] / NODE_WEIGHTS[j]
+    for j in range(ORDER):
+        for n in range(ORDER):
+            coefficients[n] += OF_MASSES[j, n] * block[j + 1, MASS]
     for _ in range(100):
         mass = coefficients[0] * (t + 1.0)
         density = coefficients[0]
