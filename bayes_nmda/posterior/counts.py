@@ -7,11 +7,12 @@ means to predict it from the others, not to know its control risk beforehand.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from scipy.special import betaln, gammaln
+from scipy.special import gammaln
 
 from bayes_nmda.model.counts import Counts, arm_labels
 from bayes_nmda.posterior.absolute import expit
@@ -30,6 +31,8 @@ BASELINE_POINTS = 25
 DEVIATION_POINTS = {1: 15, 2: 9}
 #: Points for trials with more contrasts than that.
 FEWEST_POINTS = 5
+#: Factors multiplied before a logarithm is taken; that many of 1e38 do not overflow.
+_MULTIPLIED = 8
 
 
 def count_groups(
@@ -161,22 +164,36 @@ def _trial(
     """Return the log-likelihood of one trial at each draw, shape (draw,)."""
     jitter = 1e-12 * np.eye(len(rows))
     factor = np.linalg.cholesky(covariance + jitter)
-    nodes, weights = _normal_nodes(len(rows))
-    controls = np.unique(layout.control_of_contrast[rows])
-    grids = {int(c): _baseline_nodes(int(c), counts, spec) for c in controls}
-    total = np.full(len(mean), -np.inf)
-    for node, weight in zip(nodes, weights, strict=True):
-        theta = mean + factor @ node
-        value = np.full(len(mean), np.log(weight))
-        for control, (points, log_prior) in grids.items():
-            arms = np.flatnonzero(layout.control_of_contrast[rows] == control)
-            each = log_prior + _log_pmf(counts, control, points[None, :], spread)
-            for arm in arms:
-                log_odds = points[None, :] + theta[:, arm, None]
-                each = each + _log_pmf(counts, counts.controls + rows[arm], log_odds, spread)
-            value = value + _log_sum(each)
-        total = np.logaddexp(total, value)
-    return total
+    of_rows = layout.control_of_contrast[rows]
+    controls = [int(control) for control in np.unique(of_rows)]
+    grids = {control: _baseline_nodes(control, counts, spec) for control in controls}
+    places = {control: np.flatnonzero(of_rows == control) for control in controls}
+    alone = {
+        control: log_prior[:, None] + _log_pmf(counts, control, points[:, None], spread)
+        for control, (points, log_prior) in grids.items()
+    }
+
+    # The factor is triangular and the last coordinate of the nodes moves first: most of what a node
+    # needs is what the node before it needed.
+    @lru_cache(maxsize=len(rows))
+    def arm(place: int, node: tuple[float, ...]) -> Floats:
+        theta = mean[:, place] + factor[:, place, : place + 1] @ np.array(node)
+        points, _ = grids[int(of_rows[place])]
+        return _log_pmf(counts, counts.controls + rows[place], points[:, None] + theta, spread)
+
+    @lru_cache(maxsize=len(controls))
+    def control_and_arms(control: int, node: tuple[float, ...]) -> Floats:
+        arms = (arm(place, node[: place + 1]) for place in places[control].tolist())
+        return _log_sum(sum(arms, start=alone[control]))
+
+    values = [
+        sum(
+            (control_and_arms(c, tuple(node[: places[c][-1] + 1])) for c in controls),
+            start=np.full(len(mean), np.log(weight)),
+        )
+        for node, weight in zip(*_normal_nodes(len(rows)), strict=True)
+    ]
+    return _log_sum(np.array(values))
 
 
 def _normal_nodes(dimensions: int) -> tuple[Floats, Floats]:
@@ -205,15 +222,35 @@ def _baseline_nodes(control: int, counts: Counts, spec: ModelSpec) -> tuple[Floa
 
 def _log_pmf(counts: Counts, arm: int, log_odds: Floats, spread: Floats | None) -> Floats:
     """Return log probabilities of an arm's events; ``spread`` makes them beta-binomial."""
-    y, n = float(counts.events[arm]), float(counts.n[arm])
+    y, n = int(counts.events[arm]), int(counts.n[arm])
     ways = gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1)
     if spread is None:
-        return np.asarray(ways + y * log_odds - n * np.logaddexp(0.0, log_odds))
-    alpha = expit(log_odds) / spread[:, None]
-    beta = expit(-log_odds) / spread[:, None]
-    return np.asarray(ways + betaln(y + alpha, n - y + beta) - betaln(alpha, beta))
+        # log(1 + exp(x)) in a form that cannot overflow, in place: this is most of the work
+        fall = np.exp(-np.abs(log_odds))
+        np.log1p(fall, out=fall)
+        fall += np.maximum(log_odds, 0.0)
+        fall *= -n
+        fall += y * log_odds
+        fall += ways
+        return fall
+    events = _log_rising(expit(log_odds) / spread, y)
+    others = _log_rising(expit(-log_odds) / spread, n - y)
+    return np.asarray(ways + events + others - _log_rising(1 / spread, n))
+
+
+def _log_rising(start: Floats, factors: int) -> Floats:
+    """Return log(x (x + 1) ... (x + factors - 1)): a ratio of gamma functions without them."""
+    total = np.zeros_like(start)
+    for first in range(0, factors, _MULTIPLIED):
+        product = start + first
+        for step in range(first + 1, min(first + _MULTIPLIED, factors)):
+            product *= start + step
+        total += np.log(product)
+    return total
 
 
 def _log_sum(values: Floats) -> Floats:
-    top = values.max(axis=1)
-    return np.asarray(top + np.log(np.exp(values - top[:, None]).sum(axis=1)))
+    """Return the logarithm of the sum of exponentials over the first axis."""
+    top = values.max(axis=0)
+    less = values - top
+    return np.asarray(top + np.log(np.exp(less, out=less).sum(axis=0)))

@@ -9,7 +9,7 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
-from scipy import stats
+from scipy import special, stats
 
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
@@ -18,7 +18,13 @@ from bayes_nmda.model.build import build_model
 from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.spec import ModelSpec, load_model
 from bayes_nmda.model.structure import Layout
-from bayes_nmda.posterior.counts import trial_log_likelihood
+from bayes_nmda.posterior.counts import (
+    _baseline_nodes,
+    _deviation_covariance,
+    _log_rising,
+    _normal_nodes,
+    trial_log_likelihood,
+)
 from bayes_nmda.posterior.diagnostics import diagnose
 from bayes_nmda.posterior.sample import fit
 from bayes_nmda.query import effect
@@ -126,6 +132,84 @@ def log_density(model: pm.Model, values: dict[str, np.ndarray]) -> float:
         )
     function = model.compile_logp(jacobian=False, mode="FAST_COMPILE")
     return float(function(point))
+
+
+def _by_hand(
+    draws: xr.Dataset, layout: Layout, counts: Counts, spec: ModelSpec, trial: int
+) -> list[float]:
+    """Return the log-likelihood of a trial at each draw, one term after the other, by SciPy."""
+    rows = np.flatnonzero(layout.trial_of_contrast == trial)
+    found = []
+    for draw in range(draws.sizes["draw"]):
+        one = draws.isel(chain=0, draw=draw)
+        mean = one["effect"].to_numpy()[layout.cell_of_contrast[rows]]
+        tau = np.full((1, len(rows)), float(one["tau"]))
+        covariance = _deviation_covariance(rows, tau, np.zeros(1), layout, spec)[0]
+        factor = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(rows)))
+
+        def log_pmf(arm: int, log_odds: float, one: xr.Dataset = one) -> float:
+            y, n, risk = counts.events[arm], counts.n[arm], special.expit(log_odds)
+            if "overdispersion" not in one:
+                return float(stats.binom.logpmf(y, n, risk))
+            spread = float(one["overdispersion"])
+            return float(stats.betabinom.logpmf(y, n, risk / spread, (1 - risk) / spread))
+
+        terms = []
+        for node, weight in zip(*_normal_nodes(len(rows)), strict=True):
+            theta, term = mean + factor @ node, float(np.log(weight))
+            for control in np.unique(layout.control_of_contrast[rows]):
+                arms = np.flatnonzero(layout.control_of_contrast[rows] == control)
+                each = [
+                    log_prior
+                    + log_pmf(control, point)
+                    + sum(log_pmf(counts.controls + rows[a], point + theta[a]) for a in arms)
+                    for point, log_prior in zip(
+                        *_baseline_nodes(control, counts, spec), strict=True
+                    )
+                ]
+                term += special.logsumexp(each)
+            terms.append(term)
+        found.append(float(special.logsumexp(terms)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "trial"),
+    [
+        ("any_adverse_event", "Martin 2019"),  # two treatment arms, one control arm
+        ("any_adverse_event_robust", "Lynch 2005"),
+        ("responder_50", None),  # a trial with two control arms
+    ],
+)
+def test_the_likelihood_of_a_trial_is_the_sum_of_its_terms(name: str, trial: str | None) -> None:
+    spec = load_model(name)
+    frame = effect_table(load_trials(validate=False), spec).frame
+    layout = Layout.of(frame)
+    counts = Counts.of(frame, layout)
+    sizes = np.bincount(layout.trial_of_contrast)
+    position = layout.trials.index(trial) if trial else int(sizes.argmax())
+    assert sizes[position] == (1 if "robust" in name else 2)
+    rng = np.random.default_rng(3)
+    draws = xr.Dataset(
+        {
+            "effect": (("chain", "draw", "cell"), rng.normal(0, 1, (1, 3, len(layout.cells)))),
+            "tau": (("chain", "draw"), [[0.01, 0.4, 3.0]]),
+        },
+        coords={"chain": [0], "draw": [0, 1, 2]},
+    )
+    if spec.likelihood.family == "beta_binomial":
+        draws["overdispersion"] = (("chain", "draw"), [[0.01, 0.1, 0.8]])
+    found = trial_log_likelihood(draws, layout, counts, spec)["events"].to_numpy()[0, :, position]
+    expected = _by_hand(draws, layout, counts, spec, position)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("factors", [0, 1, 7, 8, 9, 68, 200])
+def test_a_rising_product_is_a_ratio_of_gamma_functions(factors: int) -> None:
+    start = np.array([1e-9, 0.3, 5.0, 200.0])
+    expected = special.gammaln(start + factors) - special.gammaln(start)
+    np.testing.assert_allclose(_log_rising(start, factors), expected, rtol=1e-9, atol=1e-9)
+    assert np.isfinite(_log_rising(np.array([1e-30, 1e30]), factors)).all()
 
 
 def test_the_likelihood_of_a_trial_is_that_of_a_fine_grid(complete) -> None:
