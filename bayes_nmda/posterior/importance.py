@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,13 +96,8 @@ class Proposal:
 
     def place(self, points: int, seed: tuple[int, ...]) -> Floats:
         """Return scrambled Sobol points; a coordinate of its own says which part made a point."""
-        from scipy.special import ndtri
-        from scipy.stats import qmc
-
-        sobol = qmc.Sobol(len(self.mean) + 1, scramble=True, rng=np.random.default_rng(seed))
-        u = np.clip(sobol.random(points), 1e-15, 1 - 1e-15)
-        score = ndtri(u[:, :-1])
-        z = np.where(u[:, -1:] < DEFENSIVE_SHARE, score, self.mean + score @ self.root.T)
+        score, part = _scores(len(self.mean), points, seed)
+        z = np.where(part < DEFENSIVE_SHARE, score, self.mean + score @ self.root.T)
         clipped: Floats = np.clip(z, -_FARTHEST, _FARTHEST)
         return clipped
 
@@ -140,6 +136,22 @@ class Proposal:
             log_marginal_error=relative,
             pareto_k=_pareto_k(log_weight),
         )
+
+
+@lru_cache(maxsize=32)
+def _scores(dimension: int, points: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Return normal scores (point, dimension) and a uniform number (point, 1), evenly spread.
+
+    Every refit of a model asks for the same ones.
+    """
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(dimension + 1, scramble=True, rng=np.random.default_rng(seed))
+    u = np.clip(sobol.random(points), 1e-15, 1 - 1e-15)
+    score, part = ndtri(u[:, :-1]), u[:, -1:]
+    score.flags.writeable = part.flags.writeable = False
+    return score, part
 
 
 def matched_proposal(

@@ -14,6 +14,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -49,8 +50,14 @@ _compiled: dict[str, Any] = {}
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of every package that may move a draw."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """Return `versions` as pairs; they cannot change while a process runs."""
     found = {package: importlib.metadata.version(package) for package in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    return tuple({"python": platform.python_version(), **found}.items())
 
 
 def fit(

@@ -38,13 +38,14 @@ def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.Da
 
     from bayes_nmda.posterior.agreement import require_agreement
     from bayes_nmda.posterior.exact import obstacle
-    from bayes_nmda.posterior.sample import fit
+    from bayes_nmda.posterior.exact_tree import mixture_alone
 
     reason = obstacle(spec)
     if reason is not None:
         return pd.DataFrame([{"model": spec.name, "not_compared": reason}])
-    exact = fit(spec, effects, engine="exact")
-    return require_agreement(exact, tree).assign(model=spec.name, not_compared="")
+    return require_agreement(mixture_alone(spec, effects), tree).assign(
+        model=spec.name, not_compared=""
+    )
 
 
 def influence(spec: ModelSpec, effects: EffectTable, at_least: float) -> pd.DataFrame | None:

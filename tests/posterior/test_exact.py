@@ -22,6 +22,7 @@ from bayes_nmda.posterior import sample
 from bayes_nmda.posterior.agreement import compare_engines, require_agreement
 from bayes_nmda.posterior.diagnostics import diagnose
 from bayes_nmda.posterior.exact_family import Family
+from bayes_nmda.posterior.exact_tree import mixture_alone
 from bayes_nmda.posterior.gaussian import SCALES, Gaussian
 from bayes_nmda.posterior.grid import integrate_on_grid
 from bayes_nmda.posterior.importance import matched_proposal
@@ -345,6 +346,14 @@ def test_draws_agree_with_the_mixture_that_they_come_from(tree: xr.DataTree) -> 
     for name in SCALES[:-1]:
         wanted = weight @ mixture[name].to_numpy()
         assert float(tree["posterior"][name].mean()) == pytest.approx(wanted, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["pain_intensity", "pain_intensity_unpooled"])
+def test_the_mixture_alone_is_that_of_a_fit_to_the_last_bit(name: str, pain: EffectTable) -> None:
+    spec = load_model(name)
+    whole, alone = fit(spec, pain, engine="exact", draws=4), mixture_alone(spec, pain)
+    assert alone["mixture"].to_dataset().identical(whole["mixture"].to_dataset())
+    assert alone.attrs.items() <= whole.attrs.items()
 
 
 def test_two_exact_fits_are_the_same_to_the_last_bit(primary: ModelSpec, pain: EffectTable) -> None:
