@@ -21,15 +21,20 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _STEPS = 2**11
+#: Arrays below this many bytes stay as they are: the index of a packed one is larger.
+_SMALL = 2**11
+#: Level 6 of zlib takes four times as long and saves 2 %. A variable is one block, as it is read.
+_PACKED: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True}
 _DRAWN = ("posterior", "prior", "posterior_predictive", "prior_predictive")
 
 
 def content(tree: xr.DataTree) -> bytes:
     """Return a tree as the bytes of a netCDF file; equal trees give equal bytes."""
-    packed = {"zlib": True, "complevel": 6, "shuffle": True}
     encoding = {
         group.path: {
-            name: packed for name, values in group.data_vars.items() if values.dtype.kind in "fiu"
+            name: _PACKED | {"chunksizes": values.shape}
+            for name, values in group.data_vars.items()
+            if values.dtype.kind in "fiu" and values.ndim and values.nbytes >= _SMALL
         }
         for group in tree.subtree
     }
@@ -75,13 +80,14 @@ def rounded(tree: xr.DataTree) -> xr.DataTree:
 
 
 def _round(values: xr.DataArray) -> xr.DataArray:
+    drawn = values.to_numpy()
+    axes = tuple(values.dims.index(dim) for dim in ("chain", "draw"))
     # quartiles and not the range: one draw far out in a tail must not make all others coarse
-    ends = values.quantile([0.25, 0.75], ["chain", "draw"], skipna=False)
-    spread = ends.diff("quantile").squeeze("quantile", drop=True)
-    finest = (spread / _STEPS).where(spread > 0)
+    low, high = np.quantile(drawn, [0.25, 0.75], axis=axes, keepdims=True)
+    finest = np.where(high > low, (high - low) / _STEPS, 1.0)
     step = 2.0 ** np.floor(np.log2(finest))
-    whole = ((values / step).round() * step).where(finest.notnull(), values)
-    return whole.transpose(*values.dims).astype("float32")
+    whole = np.where(high > low, (drawn / step).round() * step, drawn)
+    return values.copy(data=whole.astype(np.float32))
 
 
 def bundle(tree: xr.DataTree) -> xr.DataTree:
@@ -107,11 +113,6 @@ def bundle(tree: xr.DataTree) -> xr.DataTree:
     small = xr.DataTree.from_dict(kept)
     small.attrs = {**tree.attrs, "bundled": "true"}
     return small
-
-
-def packed_bundle(tree: xr.DataTree) -> bytes:
-    """Return the `bundle` of a stored fit as the bytes of a netCDF file."""
-    return content(bundle(tree))
 
 
 class Stored:

@@ -221,10 +221,10 @@ def _write_posteriors(folder: Path, content: Content) -> None:
     from bayes_nmda.posterior import stored
 
     names = [f"{fit.spec.name}.nc" for fit in content.fits]
-    packed = Parallel(n_jobs=cpu_count(), return_as="generator")(
-        delayed(stored.packed_bundle)(fit.tree) for fit in content.fits
+    files = Parallel(n_jobs=cpu_count(), return_as="generator")(
+        delayed(stored.content)(stored.bundle(fit.tree)) for fit in content.fits
     )
-    for name, file in zip(names, packed, strict=True):
+    for name, file in zip(names, files, strict=True):
         try:
             stored.put(folder / "posteriors" / name, file)
         except StoreError as error:

@@ -62,7 +62,7 @@ def saved(packed: Path, home: Path) -> Path:
 def ship(tree: xr.DataTree) -> Path:
     """Put a posterior into the last good report, as a build does."""
     path = paths.latest() / "posteriors" / f"{NAME}.nc"
-    file = stored.packed_bundle(tree)
+    file = stored.content(stored.bundle(tree))
     stored.put(path, file)
     digest = hashlib.sha256(file).hexdigest()
     manifest = {"files": {f"posteriors/{NAME}.nc": digest}}
