@@ -22,6 +22,10 @@ from bayes_nmda.model.likelihoods import Errors, error_scale, log_density, repli
 from bayes_nmda.model.structure import Groups, Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.priors import Prior
     from bayes_nmda.model.spec import ModelSpec
@@ -194,12 +198,12 @@ def _data(name: str, values: Any, *, dims: str | None = None) -> Any:
     return pm.Data(name, values, dims=dims, shape=np.shape(values))
 
 
-def _deviations(name: str, groups: Groups, within: float) -> Any:
-    """Return deviations of unit scale, one a ``name``; members of a group correlate ``within``."""
-    own = pm.Normal(f"z_{name}", dims=_DIMS[name])
+def _deviations(name: str, groups: Groups, within: float, own_sd: Any, common_sd: Any) -> Any:
+    """Return deviations, one a ``name``; members of a group correlate ``within``."""
+    own = pm.Normal(f"z_{name}", sigma=own_sd, dims=_DIMS[name])
     if not groups.labels:
         return own
-    common = pm.Normal(f"z_{name}_shared", dims=f"{_DIMS[name]}_group")
+    common = pm.Normal(f"z_{name}_shared", sigma=common_sd, dims=f"{_DIMS[name]}_group")
     apart, together = groups.weights(within)
     mixed = _data(f"{name}_together", together) * common[None, :]
     return _data(f"{name}_apart", apart) * own + mixed.sum(axis=1)
@@ -208,18 +212,23 @@ def _deviations(name: str, groups: Groups, within: float) -> Any:
 def _true_effects(spec: ModelSpec, layout: Layout) -> Any:
     """Return ``theta``, the true effect of each contrast: that of its cell and its deviation."""
     cell = _data("cell_of_contrast", layout.cell_of_contrast)
+    spread = _trial_spread(spec)
     if spec.structure.pooling == "none":
         effect = _prior(spec, "overall", rename="effect", dims="cell")
         tau = _prior(spec, "tau", dims="cell")[cell]
-        trial = pm.Normal("z_comparison", dims="contrast")
+        own = spread("trial_of_contrast", layout.trial_of_contrast)
+        trial = pm.Normal("z_comparison", sigma=own, dims="contrast")
     else:
         effect, tau = _pooled(spec, layout), _prior(spec, "tau")
-        within = spec.structure.multi_arm_correlation
-        comparison = _data("comparison_of", layout.comparison_of_contrast)
-        trial = _deviations("comparison", layout.comparison_groups, within)[comparison]
-    theta = effect[cell] + tau * _heavy(spec, layout, trial)
+        groups, within = layout.comparison_groups, spec.structure.multi_arm_correlation
+        of_group = layout.trial_of_comparison[groups.first_members()]
+        own = spread("trial_of_comparison", layout.trial_of_comparison)
+        common = spread("trial_of_group", of_group)
+        deviations = _deviations("comparison", groups, within, own, common)
+        trial = deviations[_data("comparison_of", layout.comparison_of_contrast)]
+    theta = effect[cell] + tau * trial
     if spec.structure.pooling != "none" and spec.structure.timepoints:
-        visit = _deviations("trial_timepoint", layout.contrast_groups, within)
+        visit = _deviations("trial_timepoint", layout.contrast_groups, within, 1.0, 1.0)
         theta = theta + _prior(spec, "sd_trial_timepoint") * visit
     return pm.Deterministic("theta", theta, dims="contrast")
 
@@ -241,14 +250,16 @@ def _pooled(spec: ModelSpec, layout: Layout) -> Any:
     return pm.Deterministic("effect", effect, dims="cell")
 
 
-def _heavy(spec: ModelSpec, layout: Layout, z: Any) -> Any:
-    """Return trial deviations with Student-t tails where the model file asks for them.
+def _trial_spread(spec: ModelSpec) -> Callable[[str, NDArray[np.intp]], Any]:
+    """Return the function from trials to the standard deviations of what trials scatter by.
 
-    A Student-t is a normal whose precision is a gamma variable, one for each trial: comparisons of
-    one trial are odd together.
+    They are 1, or where the model file asks for Student-t tails, those of a normal whose precision
+    is a gamma variable, one for each trial: comparisons of one trial are odd together. Deviations
+    are drawn at their own width, because a step that is right for a deviation of unit scale
+    is far too long for one that is then divided by the root of a small precision.
     """
     if spec.structure.trial_effects == "normal":
-        return z
+        return lambda _name, _trials: 1.0
     half = _data("degrees_of_freedom", np.float64(spec.structure.degrees_of_freedom or 0)) / 2
-    precision = pm.Gamma("trial_precision", alpha=half, beta=half, dims="trial")
-    return z / pm.math.sqrt(precision[_data("trial_of", layout.trial_of_contrast)])
+    spread = pm.math.sqrt(1 / pm.Gamma("trial_precision", alpha=half, beta=half, dims="trial"))
+    return lambda name, trials: spread[_data(name, trials)]

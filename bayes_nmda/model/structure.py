@@ -75,6 +75,11 @@ class Groups:
             np.pad(self.shared, (0, added)),
         )
 
+    def first_members(self) -> NDArray[np.intp]:
+        """Return the position of a member of each group, shape (group,); 0 where it has none."""
+        belongs = self.shared & (self.of_member == np.arange(len(self.labels))[:, None])
+        return np.asarray(belongs.argmax(axis=1))
+
     def weights(self, within: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the weights of a member's own and of its group's part, as `correlation` asks.
 

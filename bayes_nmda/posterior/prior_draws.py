@@ -17,8 +17,11 @@ import xarray as xr
 from bayes_nmda.model.build import prior_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pymc as pm
     from numpy.typing import NDArray
+    from pytensor.tensor.variable import TensorVariable
 
     from bayes_nmda.model.spec import ModelSpec
 
@@ -32,7 +35,7 @@ def prior_draws(model: pm.Model, spec: ModelSpec, seed: int) -> xr.Dataset:
     Parameters
     ----------
     model
-        The model of the analysis; its free variables are independent.
+        The model of the analysis. A free variable may depend on those before it.
     spec
         The analysis: the quantile functions of its priors.
     seed
@@ -59,49 +62,66 @@ def prior_draws(model: pm.Model, spec: ModelSpec, seed: int) -> xr.Dataset:
     unit = qmc.Sobol(sum(sizes), scramble=True, rng=np.random.default_rng(seed))
     points = np.clip(unit.random(PRIOR_DRAWS), 1e-12, 1 - 1e-12)
     columns = np.split(points, np.cumsum(sizes)[:-1], axis=1)
-    values = {}
+    values: dict[str, Any] = {}
+    drawn: dict[TensorVariable, NDArray[np.float64]] = {}
     for rv, part in zip(free, columns, strict=True):
         prior = prior_of(spec, rv.name)
-        uniform = part.reshape(1, PRIOR_DRAWS, *shapes[rv.name])
-        quantiles = _unit_quantile(rv, uniform) if prior is None else prior.quantile(uniform)
-        values[rv.name] = (("chain", "draw", *dims[rv.name]), quantiles)
+        uniform = part.reshape(PRIOR_DRAWS, *shapes[rv.name])
+        drawn[rv] = _quantile(rv, uniform, drawn) if prior is None else prior.quantile(uniform)
+        values[rv.name] = (("chain", "draw", *dims[rv.name]), drawn[rv][None])
     coords = {name: list(labels) for name, labels in model.coords.items() if labels is not None}
-    return xr.Dataset(values | _deterministics(model, values), coords)
+    return xr.Dataset(values | _deterministics(model, drawn), coords)
 
 
-def _deterministics(model: pm.Model, drawn: dict[str, Any]) -> dict[str, Any]:
+def _deterministics(
+    model: pm.Model, drawn: Mapping[TensorVariable, NDArray[np.float64]]
+) -> dict[str, Any]:
     """Return what follows from draws of the free variables, all draws at once."""
-    import pytensor
-    import pytensor.tensor as pt
-    from pytensor.graph.replace import vectorize_graph
-
-    batches = {
-        rv: pt.tensor(rv.name, dtype=rv.dtype, shape=(None, *rv.type.shape))
-        for rv in model.free_RVs
-    }
     named = list(model.deterministics)
-    function = pytensor.function(
-        list(batches.values()),
-        vectorize_graph(named, batches),
-        mode="FAST_COMPILE",
-        on_unused_input="ignore",
-    )
-    arrays = function(*(drawn[rv.name][1][0] for rv in batches))
+    arrays = _at_all_draws(named, drawn)
     return {
         variable.name: (("chain", "draw", *(model.named_vars_to_dims[variable.name])), array[None])
         for variable, array in zip(named, arrays, strict=True)
     }
 
 
-def _unit_quantile(rv: pm.Distribution, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return quantiles of a deviation of unit scale."""
+def _at_all_draws(
+    wanted: Sequence[TensorVariable], drawn: Mapping[TensorVariable, NDArray[np.float64]]
+) -> list[NDArray[np.float64]]:
+    """Return variables at draws, shape (draw, …), of the variables that they depend on."""
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.graph.replace import vectorize_graph
+
+    batches = {
+        given: pt.tensor(given.name, dtype=given.dtype, shape=(None, *given.type.shape))
+        for given in drawn
+    }
+    function = pytensor.function(
+        list(batches.values()),
+        vectorize_graph(list(wanted), batches),
+        mode="FAST_COMPILE",
+        on_unused_input="ignore",
+    )
+    return list(function(*drawn.values()))
+
+
+def _quantile(
+    rv: pm.Distribution,
+    uniform: NDArray[np.float64],
+    drawn: Mapping[TensorVariable, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return quantiles of a deviation given draws of the variables before it."""
     import pymc as pm
+    import pytensor.tensor as pt
 
     if _standard_normal(rv):  # nearly all are: without a graph, by the formula of PyMC
         from scipy.special import erfcinv
 
         return np.asarray(-np.sqrt(2.0) * erfcinv(2 * uniform))
-    return np.asarray(pm.icdf(rv, uniform).eval(mode="FAST_COMPILE"))
+    p = pt.tensor("p", dtype="float64", shape=uniform.shape[1:])
+    (quantiles,) = _at_all_draws([pm.icdf(rv, p)], {p: uniform, **drawn})
+    return np.asarray(quantiles)
 
 
 def _standard_normal(rv: pm.Distribution) -> bool:

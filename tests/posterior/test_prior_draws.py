@@ -3,8 +3,9 @@
 import numpy as np
 import pymc as pm
 import pytest
+from scipy import stats
 
-from bayes_nmda.posterior.prior_draws import _standard_normal, _unit_quantile
+from bayes_nmda.posterior.prior_draws import _quantile, _standard_normal
 
 UNIFORM = np.concatenate([[1e-12, 0.5, 1 - 1e-12], np.random.default_rng(1).uniform(size=97)])
 
@@ -25,6 +26,16 @@ def model() -> pm.Model:
 def test_quantiles_are_those_of_pymc_to_the_last_bit(model: pm.Model, name: str) -> None:
     variable = model[name]
     assert _standard_normal(variable) == (name in {"z", "number"})
-    uniform = UNIFORM.reshape(1, 20, 5) if variable.ndim else UNIFORM[None]
+    uniform = UNIFORM.reshape(20, 5) if variable.ndim else UNIFORM
     expected = pm.icdf(variable, uniform).eval(mode="FAST_COMPILE")
-    np.testing.assert_array_equal(_unit_quantile(variable, uniform), expected)
+    np.testing.assert_array_equal(_quantile(variable, uniform, {}), expected)
+
+
+def test_a_deviation_follows_the_width_that_was_drawn(model: pm.Model) -> None:
+    with model:
+        width = pm.HalfNormal("width", dims="i")
+        heavy = pm.Normal("heavy", sigma=width, dims="i")
+    uniform = UNIFORM.reshape(20, 5)
+    widths = np.random.default_rng(2).uniform(0.1, 3, uniform.shape)
+    found = _quantile(heavy, uniform, {width: widths})
+    np.testing.assert_allclose(found, stats.norm(scale=widths).ppf(uniform), rtol=1e-9)
