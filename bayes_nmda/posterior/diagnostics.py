@@ -39,6 +39,9 @@ COUNT_STATISTICS: dict[str, Callable[..., Any]] = {
 }
 _VARIABLE = {"mean": "effect", "new_trial": "new_trial"}
 
+#: Where the tails begin: as in the definition of tail ESS, not as ArviZ has it by default.
+TAILS = (0.05, 0.95)
+
 
 def diagnose(tree: xr.DataTree) -> pd.DataFrame:
     """Return every gate of a fit: what was looked at, its value, the threshold, and if it passed.
@@ -147,7 +150,7 @@ def _convergence(tree: xr.DataTree, gates: dict[str, Any]) -> list[dict[str, Any
     computed = {
         "R-hat": (az.rhat(posterior), "<=", gates["r_hat_max"], "max"),
         "bulk ESS": (az.ess(posterior, method="bulk"), ">=", gates["ess_min"], "min"),
-        "tail ESS": (az.ess(posterior, method="tail"), ">=", gates["ess_min"], "min"),
+        "tail ESS": (az.ess(posterior, method="tail", prob=TAILS), ">=", gates["ess_min"], "min"),
     }
     rows = []
     for gate, (values, rule, threshold, worst) in computed.items():

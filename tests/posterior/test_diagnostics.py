@@ -12,6 +12,7 @@ from bayes_nmda.errors import FitError
 from bayes_nmda.model.spec import ModelSpec
 from bayes_nmda.posterior.diagnostics import diagnose, require_gates
 from bayes_nmda.posterior.store import bundle
+from bayes_nmda.query.mcse import ess
 
 MakeTree = Callable[..., xr.DataTree]
 Spoil = Callable[[xr.DataTree], None]
@@ -167,3 +168,12 @@ def test_a_shipped_fit_keeps_the_table_that_was_computed_when_it_was_made(
     table = diagnose(good)
     good.attrs["gates"] = json.dumps(table.to_dict("records"))
     pd.testing.assert_frame_equal(diagnose(bundle(good)), table)
+
+
+def test_tails_begin_at_the_outer_twentieths(good: xr.DataTree) -> None:
+    tau = good["posterior"]["tau"].to_numpy()
+    table = diagnose(good)
+    row = (table["gate"] == "tail ESS") & (table["quantity"] == "tau")
+    (found,) = table.loc[row, "value"]
+    beyond = [tau <= quantile for quantile in np.quantile(tau, [0.05, 0.95])]
+    assert found == pytest.approx(min(ess(indicator) for indicator in beyond), rel=1e-6)
