@@ -53,8 +53,9 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     effects
         Its contrasts, from `bayes_nmda.effect_table`.
     spare
-        Fill up the dimensions with places without data. Their variables keep their priors and
-        touch nothing else, see `Layout.padded`.
+        For sampling: fill up the dimensions with places without data, whose variables keep their
+        priors and touch nothing else (`Layout.padded`), and leave out the checks of parameters,
+        because the numbers of priors were checked when they were read.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def _difference_model(
     size = len(layout.contrasts)
     added = (0, size - len(effects.frame))
     observed = np.pad(effects.frame["yi"].to_numpy(float), added)
-    with pm.Model(coords=layout.coords()) as model:
+    with pm.Model(coords=layout.coords(), check_bounds=not spare) as model:
         pm.CustomDist(
             "yi",
             _true_effects(spec, layout),
@@ -119,7 +120,7 @@ def _count_model(spec: ModelSpec, layout: Layout, counts: Counts, *, spare: bool
         layout = layout.padded(PLACES["counts"])
         counts = counts.padded(len(layout.controls), len(layout.contrasts))
     arms = {"control_arm": layout.controls, "arm": arm_labels(layout)}
-    with pm.Model(coords=layout.coords() | arms) as model:
+    with pm.Model(coords=layout.coords() | arms, check_bounds=not spare) as model:
         theta = _true_effects(spec, layout)
         baseline = _prior(spec, "baseline", dims="control_arm")
         control = baseline[_data("control_of_contrast", layout.control_of_contrast)]

@@ -150,6 +150,7 @@ def _build(definition: ReportDefinition, durations: dict[str, float], say: Say) 
 def _content(definition: ReportDefinition, say: Say) -> Content:
     """Return what is told: everything checked first, then fits that passed their gates."""
     import pandas as pd
+    from joblib import Parallel, cpu_count, delayed
 
     from bayes_nmda.data import load_trials
     from bayes_nmda.effects import effect_table
@@ -177,7 +178,9 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
         for spec, rows, (tree, gates) in zip(specs, effects, found, strict=True)
     ]
     say("comparing engines")
-    compared = [agreement(fit.spec, fit.effects, fit.tree) for fit in fits]
+    compared = Parallel(n_jobs=cpu_count())(
+        delayed(agreement)(fit.spec, fit.effects, fit.tree) for fit in fits
+    )
     say("leaving out each trial")
     moved = influence(specs[0], effects[0], specs[0].thresholds.benefit[FIRST])
     say("asking questions")
