@@ -8,6 +8,7 @@ that a build that is killed keeps what was finished.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -67,9 +68,12 @@ def obtain_all(
     else:
         say(f"{len(families)} families of models in {jobs} processes")
         run = Parallel(n_jobs=jobs, return_as="generator_unordered")
-        for some in run(delayed(_obtain_family)(family, inputs) for family in families):
-            say(f"obtained {', '.join(some)}")
-            found |= some
+        with warnings.catch_warnings():
+            # joblib replaces a process that grew, as one does in which code is compiled
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+            for some in run(delayed(_obtain_family)(family, inputs) for family in families):
+                say(f"obtained {', '.join(some)}")
+                found |= some
     return [found[spec.name] for spec, _ in analyses]
 
 
