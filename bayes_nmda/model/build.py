@@ -64,10 +64,11 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
         Variables ``overall``, ``tau``, ``sd_drug``, ``sd_route``, ``sd_timepoint``,
         ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast) and
         the observed ``yi`` (contrast), all in the unit and with the sign of the effect measure;
-        ``z_…`` are standard normal deviations. ``within_person_correlation`` stands there where
-        the error of a paired result depends on it. For counts, ``baseline`` (control_arm) are the
-        log odds of an event in each control arm, and the observed are ``events`` (arm): each arm
-        stands there once.
+        ``z_…`` are standard normal deviations, but where trial effects are Student-t, those of
+        comparisons are normal with the variance 1 / ``trial_precision``.
+        ``within_person_correlation`` stands there where the error of a paired result depends on it.
+        For counts, ``baseline`` (control_arm) are the log odds of an event in each control arm, and
+        the observed are ``events`` (arm): each arm stands there once.
 
     Raises
     ------
