@@ -1,10 +1,15 @@
 """A model file and an effect table in, a PyMC model out.
 
 The model is built and not sampled: a reader can draw it, sample from its prior, add a term, or hand
-it to another sampler. All deviations are non-centred, because there are few trials and standard
-deviations near zero are plausible. Numbers of priors, observations and positions are data
-containers, and dimensions have spare places on request: analyses of one structure and one family
-of priors, whatever their outcome, are one compiled model.
+it to another sampler. Numbers of priors, observations and positions are data containers, and
+dimensions have spare places on request: analyses of one structure and one family of priors,
+whatever their outcome, are one compiled model.
+
+Deviations of trials are sampled on a scale of their own. Whether the data or the prior know more of
+a deviation differs from trial to trial and with tau, so neither a centred nor a non-centred form
+suits all. Here the sampler moves in the deviation's distance from what its own data, taken as
+normal, and its prior say, in units of what both leave open: the coordinate is close to standard
+normal whatever tau is, also where tau is nearly 0.
 """
 
 from __future__ import annotations
@@ -14,11 +19,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pymc as pm
+from pymc.logprob.transforms import Transform
 
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.counts import Counts, arm_labels
 from bayes_nmda.model.files import WITHIN_PERSON
-from bayes_nmda.model.likelihoods import Errors, error_scale, log_density, replicated
+from bayes_nmda.model.likelihoods import (
+    Errors,
+    Support,
+    conditional_log_density,
+    error_scale,
+    events_given_totals,
+    log_density,
+    replicated,
+)
 from bayes_nmda.model.structure import Groups, Layout
 
 if TYPE_CHECKING:
@@ -35,12 +49,15 @@ if TYPE_CHECKING:
 _NARROW = {"cells": 8, "partitions": 8, "drugs": 8}
 PLACES = {
     "differences": {
-        **_NARROW, "cells": 16, "comparisons": 24, "contrasts": 32, "trials": 24, "controls": 32,
+        **_NARROW, "cells": 16, "comparisons": 24, "contrasts": 32, "trials": 24,
     },
-    "counts": _NARROW | dict.fromkeys(("comparisons", "contrasts", "trials", "controls"), 16),
+    "counts": _NARROW | dict.fromkeys(("comparisons", "contrasts", "trials"), 16),
 }  # fmt: skip
-#: What deviates, and the dimension along which it does.
-_DIMS = {"comparison": "comparison", "trial_timepoint": "contrast"}
+_PLACES_OF_TABLES = 16
+#: Variables that are normal around 0 with a standard deviation of the model.
+DEVIATIONS = frozenset({"deviation", "visit_deviation"})
+#: Added to each cell of a table for a rough log odds ratio, which only helps the sampler to move.
+_ROUGH = 0.5
 
 
 def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -> pm.Model:
@@ -62,13 +79,14 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     pymc.Model
         Dimensions ``cell``, ``partition``, ``drug_name``, ``comparison``, ``contrast``, ``trial``.
         Variables ``overall``, ``tau``, ``sd_drug``, ``sd_route``, ``sd_timepoint``,
-        ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast) and
-        the observed ``yi`` (contrast), all in the unit and with the sign of the effect measure;
-        ``z_…`` are standard normal deviations, but where trial effects are Student-t, those of
-        comparisons are normal with the variance 1 / ``trial_precision``.
+        ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast), all
+        in the unit and with the sign of the effect measure. ``deviation`` (comparison) and
+        ``visit_deviation`` (contrast) are what is a trial's own; ``z_…`` are standard normal.
+        Where trial effects are Student-t, deviations are normal given ``trial_precision``.
         ``within_person_correlation`` stands there where the error of a paired result depends on it.
-        For counts, ``baseline`` (control_arm) are the log odds of an event in each control arm, and
-        the observed are ``events`` (arm): each arm stands there once.
+        Observed are differences ``yi`` (contrast), or ``events``: of each treatment arm given its
+        table's total where the likelihood is conditional (contrast), else of each arm (arm), with
+        ``midpoint`` (table), the middle of the log odds of a table's arms.
 
     Raises
     ------
@@ -81,12 +99,14 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     References
     ----------
     Higgins & Whitehead 1996, Stat Med 15:2733; Lu & Ades 2004, Stat Med 23:3105 (multi-arm
-    trials); Smith, Spiegelhalter & Thomas 1995, Stat Med 14:2685 (binomial likelihood).
+    trials); Breslow & Day 1980, section 4.2 (counts given their total); Papaspiliopoulos, Roberts
+    & Sköld 2007, Stat Sci 22:59 (between centred and non-centred).
     """
     layout = Layout.of(effects.frame)
     if spec.likelihood.family == "normal":
         return _difference_model(spec, layout, effects, spare=spare)
-    return _count_model(spec, layout, Counts.of(effects.frame, layout), spare=spare)
+    counts = Counts.of(effects.frame, layout, spec.structure.pooling)
+    return _count_model(spec, layout, counts, spare=spare)
 
 
 def _difference_model(
@@ -100,10 +120,11 @@ def _difference_model(
     size = len(layout.contrasts)
     added = (0, size - len(effects.frame))
     observed = np.pad(effects.frame["yi"].to_numpy(float), added)
+    precision = np.pad(1 / np.diag(effects.covariance), added)
     with pm.Model(coords=layout.coords(), check_bounds=not spare) as model:
         pm.CustomDist(
             "yi",
-            _true_effects(spec, layout),
+            _true_effects(spec, layout, observed, precision),
             _error_scale(spec, effects, added),
             _data("error_whitening", np.pad(errors.whitening, added)),
             _data("error_log_constant", errors.log_constant),
@@ -119,29 +140,81 @@ def _difference_model(
 def _count_model(spec: ModelSpec, layout: Layout, counts: Counts, *, spare: bool) -> pm.Model:
     if spare:
         layout = layout.padded(PLACES["counts"])
-        counts = counts.padded(len(layout.controls), len(layout.contrasts))
-    arms = {"control_arm": layout.controls, "arm": arm_labels(layout)}
-    with pm.Model(coords=layout.coords() | arms, check_bounds=not spare) as model:
-        theta = _true_effects(spec, layout)
-        baseline = _prior(spec, "baseline", dims="control_arm")
-        control = baseline[_data("control_of_contrast", layout.control_of_contrast)]
-        log_odds = pm.math.concatenate([baseline, control + theta])
-        n = _data("n", counts.n, dims="arm")
-        events = _data("events_observed", counts.events, dims="arm")
-        if spec.likelihood.family == "binomial":
-            pm.Binomial("events", n=n, logit_p=log_odds, observed=events, dims="arm")
+        # at least one is spare, for spare contrasts to belong to
+        tables = _PLACES_OF_TABLES * (len(counts.labels) // _PLACES_OF_TABLES + 1)
+        counts = counts.padded(tables, len(layout.contrasts))
+    coords = layout.coords() | {"table": counts.labels, "arm": arm_labels(counts, layout)}
+    with pm.Model(coords=coords, check_bounds=not spare) as model:
+        theta = _true_effects(spec, layout, *_rough_log_odds_ratios(counts))
+        if spec.likelihood.family == "conditional":
+            _given_totals(theta, counts, spare=spare)
         else:
-            overdispersion = _prior(spec, "overdispersion")
-            risk = pm.math.invlogit(log_odds)
-            pm.BetaBinomial(
-                "events",
-                n=n,
-                alpha=risk / overdispersion,
-                beta=pm.math.invlogit(-log_odds) / overdispersion,
-                observed=events,
-                dims="arm",
-            )
+            _arms(spec, theta, counts)
     return model
+
+
+def _given_totals(theta: Any, counts: Counts, *, spare: bool) -> None:
+    """Observe the events of treatment arms, each table given its total."""
+    support = Support.of(counts, spare=spare)
+    pm.CustomDist(
+        "events",
+        theta,
+        _data("contrast_of_table", support.contrasts),
+        _data("ways", support.ways),
+        _data("log_ways", support.log_ways),
+        _data("log_ways_observed", support.log_observed),
+        logp=conditional_log_density,
+        random=events_given_totals,
+        signature="(c),(t,d),(t,k,d),(t,k),()->(c)",
+        observed=_data("events_observed", counts.events_t.astype(np.float64), dims="contrast"),
+        dims="contrast",
+    )
+
+
+def _arms(spec: ModelSpec, theta: Any, counts: Counts) -> None:
+    """Observe the events of each arm, whose log odds lie around the midpoint of their table."""
+    midpoint = _prior(spec, "midpoint", dims="table")
+    table = counts.table_of_contrast
+    arms = 1 + np.bincount(table, minlength=len(counts.labels))
+    # the mean over a table's arms of (0, theta), which is what the control arm lies below
+    mean = np.zeros((len(counts.labels), len(table)))
+    mean[table, np.arange(len(table))] = 1 / arms[table]
+    control = midpoint - (_data("mean_of_table", mean) * theta[None, :]).sum(axis=1)
+    treated = control[_data("table_of_contrast", table)] + theta
+    log_odds = pm.math.concatenate([control, treated])
+    n = _data("n", counts.n, dims="arm")
+    events = _data("events_observed", counts.events, dims="arm")
+    if spec.likelihood.family == "binomial":
+        pm.Binomial("events", n=n, logit_p=log_odds, observed=events, dims="arm")
+        return
+    overdispersion = _prior(spec, "overdispersion")
+    pm.BetaBinomial(
+        "events",
+        n=n,
+        alpha=pm.math.invlogit(log_odds) / overdispersion,
+        beta=pm.math.invlogit(-log_odds) / overdispersion,
+        observed=events,
+        dims="arm",
+    )
+
+
+def _rough_log_odds_ratios(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return log odds ratios and precisions from cells with a half added, shape (contrast,).
+
+    Only the coordinates of the sampler are made with them; a table without information has none.
+    """
+    table = counts.table_of_contrast
+    cells = _ROUGH + np.array(
+        [
+            counts.events_t,
+            counts.n_t - counts.events_t,
+            counts.events_c[table],
+            (counts.n_c - counts.events_c)[table],
+        ],
+        dtype=np.float64,
+    )
+    log_or = np.log(cells[0] * cells[3] / (cells[1] * cells[2]))
+    return log_or, np.where(counts.informative[table], 1 / (1 / cells).sum(axis=0), 0.0)
 
 
 def _require_effects(spec: ModelSpec, effects: EffectTable) -> None:
@@ -200,39 +273,137 @@ def _data(name: str, values: Any, *, dims: str | None = None) -> Any:
     return pm.Data(name, values, dims=dims, shape=np.shape(values))
 
 
-def _deviations(name: str, groups: Groups, within: float, own_sd: Any, common_sd: Any) -> Any:
-    """Return deviations, one a ``name``; members of a group correlate ``within``."""
-    own = pm.Normal(f"z_{name}", sigma=own_sd, dims=_DIMS[name])
-    if not groups.labels:
-        return own
-    common = pm.Normal(f"z_{name}_shared", sigma=common_sd, dims=f"{_DIMS[name]}_group")
-    apart, together = groups.weights(within)
-    mixed = _data(f"{name}_together", together) * common[None, :]
-    return _data(f"{name}_apart", apart) * own + mixed.sum(axis=1)
+class _Informed(Transform):
+    """Moves in units of what its own data and its prior leave open of a deviation.
+
+    The deviation is ``pull · s² + s · coordinate`` with ``s² = sd² / (1 + precision · sd²)``.
+    """
+
+    name = "informed"
+    ndim_supp = 0
+
+    @staticmethod
+    def _place(inputs: tuple[Any, ...]) -> tuple[Any, Any]:
+        sd, pull, precision = inputs[-3:]
+        variance = sd**2 / (1 + precision * sd**2)
+        return pull * variance, pm.math.sqrt(variance)
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        mean, sd = self._place(inputs)
+        return (value - mean) / sd
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        mean, sd = self._place(inputs)
+        return mean + sd * value
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        _, sd = self._place(inputs)
+        return pm.math.log(sd) + pm.math.zeros_like(value)
 
 
-def _true_effects(spec: ModelSpec, layout: Layout) -> Any:
-    """Return ``theta``, the true effect of each contrast: that of its cell and its deviation."""
+def _deviation(name: str, dim: str, sd: Any, pull: Any, precision: Any) -> Any:
+    """Return deviations of a trial's own: normal around 0, in the coordinates of `_Informed`.
+
+    Parameters
+    ----------
+    name, dim
+        Of the variable.
+    sd
+        Their standard deviations.
+    pull
+        What the data say, summed: precision times distance from what is otherwise expected.
+    precision
+        Precision of the data, summed.
+    """
+    return pm.CustomDist(
+        name,
+        sd,
+        pull,
+        precision,
+        logp=_centred_log_density,
+        random=_centred_draws,
+        signature="(),(),()->()",
+        default_transform=_Informed(),
+        dims=dim,
+    )
+
+
+def _centred_log_density(value: Any, sd: Any, pull: Any, precision: Any) -> Any:
+    del pull, precision
+    return -0.5 * (value / sd) ** 2 - pm.math.log(sd) - 0.5 * np.log(2 * np.pi)
+
+
+def _centred_draws(
+    sd: Any, pull: Any, precision: Any, rng: np.random.Generator, size: Any = None
+) -> Any:
+    del pull, precision
+    return rng.normal(0.0, sd, size)
+
+
+def _true_effects(
+    spec: ModelSpec,
+    layout: Layout,
+    observed: NDArray[np.float64],
+    precision: NDArray[np.float64],
+) -> Any:
+    """Return ``theta``, the true effect of each contrast: that of its cell and its deviation.
+
+    Parameters
+    ----------
+    spec, layout
+        The analysis.
+    observed, precision
+        What each contrast says of its true effect, roughly, and how precisely; 0 where nothing.
+        They choose the coordinates of the sampler and do not enter the posterior.
+    """
     cell = _data("cell_of_contrast", layout.cell_of_contrast)
+    said = _data("rough_effect", observed)
+    known = _data("rough_precision", precision)
     spread = _trial_spread(spec)
     if spec.structure.pooling == "none":
         effect = _prior(spec, "overall", rename="effect", dims="cell")
-        tau = _prior(spec, "tau", dims="cell")[cell]
-        own = spread("trial_of_contrast", layout.trial_of_contrast)
-        trial = pm.Normal("z_comparison", sigma=own, dims="contrast")
-    else:
-        effect, tau = _pooled(spec, layout), _prior(spec, "tau")
-        groups, within = layout.comparison_groups, spec.structure.multi_arm_correlation
+        sd = _prior(spec, "tau", dims="cell")[cell]
+        sd = sd * spread("trial_of_contrast", layout.trial_of_contrast)
+        expected = effect[cell]
+        pull = known * (said - expected)
+        theta = expected + _deviation("deviation", "contrast", sd, pull, known)
+        return pm.Deterministic("theta", theta, dims="contrast")
+    expected, tau = _pooled(spec, layout)[cell], _prior(spec, "tau")
+    visits = _prior(spec, "sd_trial_timepoint") if spec.structure.timepoints else None
+    groups, within = layout.comparison_groups, spec.structure.multi_arm_correlation
+    sd = tau * spread("trial_of_comparison", layout.trial_of_comparison)
+    of = _data("comparison_of", layout.comparison_of_contrast)
+    if groups.labels:
         of_group = layout.trial_of_comparison[groups.first_members()]
-        own = spread("trial_of_comparison", layout.trial_of_comparison)
-        common = spread("trial_of_group", of_group)
-        deviations = _deviations("comparison", groups, within, own, common)
-        trial = deviations[_data("comparison_of", layout.comparison_of_contrast)]
-    theta = effect[cell] + tau * trial
-    if spec.structure.pooling != "none" and spec.structure.timepoints:
-        visit = _deviations("trial_timepoint", layout.contrast_groups, within, 1.0, 1.0)
-        theta = theta + _prior(spec, "sd_trial_timepoint") * visit
+        shared = pm.Normal("z_comparison_shared", dims="comparison_group")
+        shared = shared * tau * spread("trial_of_group", of_group)
+        apart, together = groups.weights(within)
+        mixed = (_data("comparison_together", together) * shared[None, :]).sum(axis=1)
+        sd, expected = sd * _data("comparison_apart", apart), expected + mixed[of]
+    sums = layout.comparison_of_contrast == np.arange(len(layout.comparisons))[:, None]
+    sums = _data("contrasts_of_comparison", sums.astype(np.float64))
+    left = known if visits is None else known / (1 + known * visits**2)
+    pull = (sums * (left * (said - expected))[None, :]).sum(axis=1)
+    precision_of = (sums * left[None, :]).sum(axis=1)
+    theta = expected + _deviation("deviation", "comparison", sd, pull, precision_of)[of]
+    if visits is not None:
+        theta = theta + _visits(layout, within, visits, said - theta, known)
     return pm.Deterministic("theta", theta, dims="contrast")
+
+
+def _visits(layout: Layout, within: float, sd: Any, distance: Any, known: Any) -> Any:
+    """Return the deviations of comparisons at timepoints; those that share an arm correlate."""
+    groups = layout.contrast_groups
+    if not groups.labels:
+        own = pm.math.ones_like(known) * sd
+        return _deviation("visit_deviation", "contrast", own, known * distance, known)
+    apart, together = groups.weights(within)
+    shared = sd * pm.Normal("z_visit_shared", dims="contrast_group")
+    mixed = (_data("visit_together", together) * shared[None, :]).sum(axis=1)
+    own = _data("visit_apart", apart) * sd
+    return mixed + _deviation(
+        "visit_deviation", "contrast", own, known * (distance - mixed), known
+    )
 
 
 def _pooled(spec: ModelSpec, layout: Layout) -> Any:

@@ -27,11 +27,14 @@ PRIORS_OF: dict[str, tuple[str, ...]] = {
 }
 #: Those of them that only an outcome with timepoints has.
 OF_TIMEPOINTS = frozenset({"sd_timepoint", "sd_trial_timepoint"})
+#: The priors of the model of control risks, which is apart from that of effects.
+BASELINE = ("baseline", "baseline_sd_cell", "baseline_sd_trial")
 #: The priors that each likelihood adds.
 PRIORS_OF_FAMILY: dict[str, tuple[str, ...]] = {
     "normal": (),
-    "binomial": ("baseline",),
-    "beta_binomial": ("baseline", "overdispersion"),
+    "conditional": BASELINE,
+    "binomial": ("midpoint", *BASELINE),
+    "beta_binomial": ("midpoint", "overdispersion", *BASELINE),
 }
 #: The prior of results whose error depends on how much the two values of a person agree.
 WITHIN_PERSON = "within_person_correlation"

@@ -18,6 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bayes_nmda.model.counts import Counts
     from bayes_nmda.model.structure import Layout
 
 
@@ -118,3 +119,98 @@ def replicated(
     """Return effects that might have been observed, shape of ``theta``; see `log_density`."""
     del log_constant, size
     return theta + scale * (np.linalg.pinv(whitening) @ rng.standard_normal(theta.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Support:
+    """Every way in which the events of each table could have fallen on its arms, side by side.
+
+    Attributes
+    ----------
+    contrasts
+        Positions of the contrasts of a table, shape (table, place); 0 where it has fewer.
+    ways
+        Events of these treatment arms, shape (table, way, place); 0 where there are fewer.
+    log_ways
+        Log number of choices of people behind each way, shape (table, way); `_NOT_A_WAY` where a
+        table has fewer.
+    log_observed
+        That of the observed ways, summed over tables.
+    """
+
+    contrasts: NDArray[np.intp]
+    ways: NDArray[np.float64]
+    log_ways: NDArray[np.float64]
+    log_observed: float
+
+    @classmethod
+    def of(cls, counts: Counts, *, spare: bool) -> Support:
+        """Return the support of counts; ``spare`` rounds its size up, so that models share code."""
+        found = [counts.support(table) for table in range(len(counts.labels))]
+        places = max(ways.shape[1] for ways, _ in found)
+        width = max(len(log_ways) for _, log_ways in found)
+        if spare:
+            places, width = max(places, 2), 1 << max(6, (width - 1).bit_length())
+        contrasts = np.zeros((len(found), places), dtype=np.intp)
+        ways = np.zeros((len(found), width, places))
+        log_ways = np.full((len(found), width), _NOT_A_WAY)
+        log_observed = 0.0
+        for table, (way, log_way) in enumerate(found):
+            rows = counts.rows(table)
+            contrasts[table, : len(rows)] = rows
+            ways[table, : len(way), : way.shape[1]] = way
+            log_ways[table, : len(way)] = log_way
+            observed = (way == counts.events_t[rows]).all(axis=1)
+            log_observed += float(log_way[observed][0])
+        return cls(contrasts, ways, log_ways, log_observed)
+
+
+#: The logarithm of next to no ways, small enough for any odds ratio and still a number.
+_NOT_A_WAY = -1e9
+
+
+def conditional_log_density(
+    value: Any, theta: Any, contrasts: Any, ways: Any, log_ways: Any, log_observed: Any
+) -> Any:
+    """Return the log probability of events given the total of each table, a PyTensor scalar.
+
+    Fisher's noncentral hypergeometric distribution; with more than two arms the multivariate one.
+
+    Parameters
+    ----------
+    value
+        Events of treatment arms, shape (contrast,).
+    theta
+        True log odds ratios, shape (contrast,).
+    contrasts, ways, log_ways, log_observed
+        As in `Support`.
+
+    References
+    ----------
+    Breslow & Day 1980, Statistical Methods in Cancer Research 1, section 4.2; McCullagh & Nelder
+    1989, Generalized Linear Models, section 7.3.
+    """
+    import pytensor.tensor as pt
+
+    logits = log_ways + (ways * theta[contrasts][:, None, :]).sum(axis=-1)
+    return (value * theta).sum() + log_observed - pt.logsumexp(logits, axis=1).sum()
+
+
+def events_given_totals(
+    theta: NDArray[np.float64],
+    contrasts: NDArray[np.intp],
+    ways: NDArray[np.float64],
+    log_ways: NDArray[np.float64],
+    log_observed: float,
+    rng: np.random.Generator,
+    size: object = None,
+) -> NDArray[np.float64]:
+    """Return events of treatment arms that might have been, shape of ``theta``."""
+    del log_observed, size
+    events = np.zeros(theta.shape)
+    for rows, way, log_way in zip(contrasts, ways, log_ways, strict=True):
+        logits = log_way + way @ theta[rows]
+        share = np.exp(logits - logits.max())
+        chosen = way[np.searchsorted(np.cumsum(share) / share.sum(), rng.random())]
+        np.add.at(events, rows, chosen)  # a place without a contrast has no events
+    return events

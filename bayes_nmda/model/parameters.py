@@ -13,6 +13,9 @@ from bayes_nmda.model.priors import FOR_SCALES, LOG_ODDS, Prior
 #: What a prior is about, where that is not the effect.
 _UNITS = {
     "baseline": LOG_ODDS,
+    "baseline_sd_cell": "(log odds)",
+    "baseline_sd_trial": "(log odds)",
+    "midpoint": "(log odds)",
     "overdispersion": "(overdispersion)",
     WITHIN_PERSON: "(correlation)",
 }
@@ -28,8 +31,8 @@ def check_family(path: str, name: str, prior: Prior) -> None:
     """
     if name == WITHIN_PERSON:
         _check_correlation(path, prior)
-    elif name in {"overall", "baseline"}:
-        allowed = ("normal", "student_t", *(["logistic"] if name == "baseline" else []))
+    elif name in {"overall", "baseline", "midpoint"}:
+        allowed = ("normal", "student_t", *(["logistic"] if name == "midpoint" else []))
         if prior.distribution not in allowed:
             raise SpecError(
                 f"{path}.distribution: found {prior.distribution!r}; a mean takes "

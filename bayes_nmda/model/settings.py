@@ -112,7 +112,15 @@ class Supplement:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How the observed scatters around the true: differences are normal, events are counted."""
+    """How the observed scatters around the true.
+
+    Attributes
+    ----------
+    family
+        ``"normal"`` for differences. Of counts: ``"conditional"``, each trial given its total
+        number of events; ``"binomial"`` and ``"beta_binomial"``, arms around a midpoint with a
+        prior.
+    """
 
     family: str = "normal"
     source: str = "Mean differences are close to normal; their standard errors are taken as known."
@@ -193,8 +201,7 @@ class Gates:
     Attributes
     ----------
     engine_errors_max
-        How many standard errors the two engines may be apart; None for counts, which only NUTS
-        can do.
+        How many standard errors the two engines may be apart.
     """
 
     r_hat_max: float
@@ -202,4 +209,4 @@ class Gates:
     divergences_max: int
     e_bfmi_min: float
     predictive_p_min: float
-    engine_errors_max: float | None = None
+    engine_errors_max: float

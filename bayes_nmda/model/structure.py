@@ -194,7 +194,6 @@ class Layout:
                 ("cell_of_contrast", "contrasts"),
                 ("comparison_of_contrast", "contrasts"),
                 ("trial_of_contrast", "contrasts"),
-                ("control_of_contrast", "contrasts"),
                 ("partition_of_cell", "cells"),
                 ("drug_of_partition", "partitions"),
                 ("trial_of_comparison", "comparisons"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_nmda.errors import FitError, UsageError
-from bayes_nmda.posterior.exact_gates import probability_of
+from bayes_nmda.posterior.exact_gates import asked, probability_of
 from bayes_nmda.posterior.gaussian import SCALES
 from bayes_nmda.posterior.normal_mixture import mixture_error, mixture_mean, mixture_sd
 from bayes_nmda.terms import TARGETS
@@ -127,7 +127,7 @@ def _moments(exact: xr.DataTree, nuts: xr.DataTree) -> Iterator[dict[str, Any]]:
 
     mixture, posterior = exact["mixture"].to_dataset(), nuts["posterior"].to_dataset()
     weight, replicate = mixture["weight"].to_numpy(), mixture["replicate"].to_numpy()
-    for name in (*_LEVELS, *SCALES):
+    for name in (*_LEVELS, *SCALES, "overdispersion"):
         if name not in posterior or not {name, f"{name}_mean"} & set(mixture):
             continue
         draws = posterior[name].transpose("chain", "draw", ...)
@@ -175,12 +175,12 @@ def _probabilities(exact: xr.DataTree, nuts: xr.DataTree) -> Iterator[dict[str, 
     import arviz_stats as az
 
     posterior = nuts["posterior"].to_dataset()
-    sign = -1.0 if nuts.attrs["benefit"] == "negative" else 1.0
+    questions = asked(json.loads(nuts.attrs["spec"]), nuts.attrs["benefit"])
     for target in TARGETS:
         draws = posterior[_VARIABLE[target]].transpose("chain", "draw", "cell")
         size = draws.sizes["chain"] * draws.sizes["draw"]
-        for threshold in json.loads(nuts.attrs["spec"])["thresholds"]["benefit"]:
-            value, error = probability_of(exact, target, float(threshold), sign)
+        for quantity, threshold, sign in questions:
+            value, error = probability_of(exact, target, threshold, sign)
             event = (sign * draws >= threshold).astype(float)
             varies = event.var(["chain", "draw"]) > 0
             ess = az.ess(event, method="mean").where(varies, size).to_numpy()
@@ -188,5 +188,4 @@ def _probabilities(exact: xr.DataTree, nuts: xr.DataTree) -> Iterator[dict[str, 
             found = event.mean(["chain", "draw"]).to_numpy()
             stacked = np.stack([value, error, found, mcse], axis=1)
             for label, numbers in zip(_labels(draws), stacked, strict=True):
-                quantity = f"P(benefit of at least {threshold:g})"
                 yield _row(_VARIABLE[target], label, quantity, numbers[:2], numbers[2:])

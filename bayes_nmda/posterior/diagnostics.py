@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_nmda.errors import FitError
-from bayes_nmda.posterior.absolute import control_weights, standardised_risks
 from bayes_nmda.terms import TARGETS
 
 if TYPE_CHECKING:
@@ -226,16 +225,8 @@ def _events(tree: xr.DataTree, spec: dict[str, Any]) -> Iterator[tuple[str, xr.D
 
 def _risk_difference(tree: xr.DataTree, effect: xr.DataArray) -> xr.DataArray:
     """Return draws of the risk difference, dims of ``effect``."""
-    known = tree["constant_data"].to_dataset()
-    weights = control_weights(
-        known["cell_of_contrast"].to_numpy(),
-        known["control_of_contrast"].to_numpy(),
-        known["n_control"].to_numpy(),
-    )
-    order = ("chain", "draw", "cell")
-    baseline = tree["posterior"]["baseline"].transpose("chain", "draw", "control_arm").to_numpy()
-    control, treated = standardised_risks(baseline, effect.transpose(*order).to_numpy(), weights)
-    return effect.transpose(*order).copy(data=treated - control)
+    log_odds = tree["posterior"]["baseline_log_odds"]
+    return 1 / (1 + np.exp(-log_odds - effect)) - 1 / (1 + np.exp(-log_odds))
 
 
 def _predictive(tree: xr.DataTree, gates: dict[str, Any]) -> list[dict[str, Any]]:

@@ -43,13 +43,40 @@ def exact_gates(tree: xr.DataTree, spec: dict[str, Any]) -> Iterator[Row]:
     if not np.isnan(shape):  # a quadrature rule has no random weights
         yield "Pareto k-hat", "importance weights", shape, "<=", PARETO_K_MAX
         yield "ESS of weights", "importance weights", tree.attrs["effective_points"], ">=", least
-    sign = -1.0 if tree.attrs["benefit"] == "negative" else 1.0
     for target in TARGETS:
-        for threshold in spec["thresholds"]["benefit"]:
-            probability, error = probability_of(tree, target, float(threshold), sign)
+        for words, threshold, sign in asked(spec, tree.attrs["benefit"]):
+            probability, error = probability_of(tree, target, threshold, sign)
             value = float(equivalent_draws(probability, error).min())
-            words = f"P(benefit of at least {threshold:g}), {target.replace('_', ' ')}"
-            yield "ESS of probability", words, value, ">=", least
+            quantity = f"{words}, {target.replace('_', ' ')}"
+            yield "ESS of probability", quantity, value, ">=", least
+
+
+def asked(spec: dict[str, Any], benefit: str) -> list[tuple[str, float, float]]:
+    """Return the probabilities that a report prints on the scale of the model.
+
+    Parameters
+    ----------
+    spec
+        A model file.
+    benefit
+        Sign of an effect that favours the drug, ``"negative"`` or ``"positive"``.
+
+    Returns
+    -------
+    list of tuple
+        Words, threshold and its sign. Of counts: more events than without the drug.
+    """
+    thresholds = spec["thresholds"]
+    if "odds_ratio" in thresholds:
+        return [
+            (f"P(odds ratio of at least {ratio:g})", float(np.log(ratio)), 1.0)
+            for ratio in thresholds["odds_ratio"]
+        ]
+    sign = -1.0 if benefit == "negative" else 1.0
+    return [
+        (f"P(benefit of at least {threshold:g})", float(threshold), sign)
+        for threshold in thresholds["benefit"]
+    ]
 
 
 def probability_of(

@@ -134,7 +134,7 @@ class Proposal:
             replicate=np.repeat(np.arange(replicates), len(z) // replicates),
             log_marginal=float(largest + np.log(average)),
             log_marginal_error=relative,
-            pareto_k=_pareto_k(log_weight),
+            pareto_k=pareto_k(log_weight),
         )
 
 
@@ -155,7 +155,11 @@ def _scores(dimension: int, points: int, seed: tuple[int, ...]) -> tuple[Floats,
 
 
 def matched_proposal(
-    log_likelihood: Callable[[Floats], Floats], dimension: int, seed: int
+    log_likelihood: Callable[[Floats], Floats],
+    dimension: int,
+    seed: int,
+    *,
+    points: int = ADAPTATION_POINTS,
 ) -> Proposal:
     """Return a proposal for the posterior whose prior is standard normal.
 
@@ -170,6 +174,8 @@ def matched_proposal(
         Number of parameters.
     seed
         Of the scrambling.
+    points
+        Points of a step of adaptation, a power of 2.
 
     Raises
     ------
@@ -184,7 +190,7 @@ def matched_proposal(
     proposal = Proposal(np.zeros(dimension), np.eye(dimension))
     power, settled = 0.0, 0
     for step in range(_STEPS):
-        z = proposal.place(ADAPTATION_POINTS, (seed, 0, step))
+        z = proposal.place(points, (seed, 0, step))
         value = _finite(log_likelihood(z))
         base = proposal.log_ratio(z)
         power = _next_power(value, base, power)
@@ -237,7 +243,7 @@ def _log_normal(z: Floats) -> Floats:
     return np.asarray(-0.5 * (z**2).sum(axis=1) - 0.5 * z.shape[1] * np.log(2 * np.pi))
 
 
-def _pareto_k(log_weight: Floats) -> float:
+def pareto_k(log_weight: Floats) -> float:
     """Return the shape of the generalised Pareto distribution of the largest weights.
 
     References

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from bayes_nmda.model.files import BASELINE
+
 if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
 
@@ -35,6 +37,8 @@ def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     """
     densities = {}
     for name, prior in spec.priors:
+        if name in BASELINE:  # a model of its own
+            continue
         variable = "effect" if spec.structure.pooling == "none" and name == "overall" else name
         values = posterior[variable]
         densities[variable] = values.copy(data=prior.logpdf(values.to_numpy()))

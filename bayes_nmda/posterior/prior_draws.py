@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayes_nmda.model.build import prior_of
+from bayes_nmda.model.build import DEVIATIONS, prior_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,6 +119,11 @@ def _quantile(
         from scipy.special import erfcinv
 
         return np.asarray(-np.sqrt(2.0) * erfcinv(2 * uniform))
+    if rv.name in DEVIATIONS:  # normal around 0, its SD first among its parameters
+        from scipy.special import ndtri
+
+        (sd,) = _at_all_draws([rv.owner.op.dist_params(rv.owner)[0]], drawn)
+        return np.asarray(sd * ndtri(uniform))
     p = pt.tensor("p", dtype="float64", shape=uniform.shape[1:])
     (quantiles,) = _at_all_draws([pm.icdf(rv, p)], {p: uniform, **drawn})
     return np.asarray(quantiles)

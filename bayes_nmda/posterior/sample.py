@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import xarray as xr
 
-from bayes_nmda.errors import FitError, UsageError
+from bayes_nmda.errors import FitError, QueryError, UsageError
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.structure import Layout
+from bayes_nmda.posterior.baseline import baseline_log_odds, prior_baseline_log_odds
 from bayes_nmda.posterior.counts import count_constants, count_groups
 from bayes_nmda.posterior.diagnostics import record_gates
 from bayes_nmda.posterior.exact import chosen_engine
@@ -114,13 +115,78 @@ def fit(
             raise UsageError(f"fit: found {name}={value}; allowed is an integer from {least} up")
     say = progress or (lambda _: None)
     seed = spec.sampling.seed if seed is None else seed
-    if chosen_engine(spec, engine) == "exact":
+    used, refused = effects, {}
+    if spec.likelihood.family != "normal":
+        used, refused = with_information(spec, effects)
+    if chosen_engine(spec, engine) != "exact":
+        tree = _fit_nuts(spec, used, seed, draws, chains, say)
+    elif spec.likelihood.family != "normal":
+        tree = _fit_exact_counts(spec, used, seed, draws, chains, say)
+    else:
         from bayes_nmda.posterior.exact_tree import fit_exact
 
         tree = fit_exact(spec, effects, seed, draws, chains, say)
-    else:
-        tree = _fit_nuts(spec, effects, seed, draws, chains, say)
+    tree.attrs |= {"rows_hash": effects.hash, "refused_cells": json.dumps(refused)}
     record_gates(tree)
+    return tree
+
+
+def with_information(
+    spec: ModelSpec, effects: EffectTable
+) -> tuple[EffectTable, dict[str, int]]:
+    """Return the contrasts that an analysis of counts can speak of, and the cells that it refuses.
+
+    Parameters
+    ----------
+    spec
+        The analysis.
+    effects
+        Its contrasts.
+
+    Returns
+    -------
+    tuple
+        All contrasts, but where cells are analysed alone only those of cells with a trial in which
+        somebody had an event and somebody had none; and the number of trials of each cell refused.
+
+    Raises
+    ------
+    QueryError
+        If no trial says anything about a ratio.
+    """
+    layout = Layout.of(effects.frame)
+    counts = Counts.of(effects.frame, layout, spec.structure.pooling)
+    says = counts.informative[counts.table_of_contrast]
+    if not says.any():
+        raise QueryError(
+            f"model {spec.name}: found no trial in which somebody had an event and somebody had "
+            f"none, among {len(layout.trials)}; counts say nothing about a ratio then. Look at "
+            "nmda.evidence_map(trials), or ask about another outcome"
+        )
+    if spec.structure.pooling != "none":
+        return effects, {}
+    cell = effects.frame["cell"].to_numpy()
+    kept = np.isin(cell, cell[says])
+    trials = effects.trials
+    refused = {str(name): trials[name] for name in dict.fromkeys(cell[~kept])}
+    return (effects.subset(kept) if refused else effects), refused
+
+
+def _fit_exact_counts(
+    spec: ModelSpec,
+    effects: EffectTable,
+    seed: int,
+    draws: int | None,
+    chains: int | None,
+    say: Callable[[str], None],
+) -> xr.DataTree:
+    from bayes_nmda.posterior.exact_counts_tree import fit_exact_counts
+
+    shape = (chains or spec.sampling.chains, draws or spec.sampling.draws)
+    groups, quality = fit_exact_counts(spec, effects, seed, shape, say)
+    tree = xr.DataTree.from_dict(groups)
+    sizes = {"chains": shape[0], "draws": shape[1]}
+    tree.attrs = attributes(spec, effects, seed, "exact") | sizes | quality
     return tree
 
 
@@ -242,9 +308,12 @@ def _assemble(
     if spec.likelihood.family == "normal":
         observed = difference_groups(posterior, prior, effects, spec, (rng_rep, rng_prior_rep))
     else:
-        counts = Counts.of(effects.frame, layout)
-        observed = count_groups(posterior, prior, layout, counts, spec, (rng_rep, rng_prior_rep))
-        known = known.merge(count_constants(layout, counts))
+        observed = count_groups(posterior, prior, effects, layout, spec, (rng_rep, rng_prior_rep))
+        counts = Counts.of(effects.frame, layout, spec.structure.pooling)
+        shapes = [(draws.sizes["chain"], draws.sizes["draw"]) for draws in (posterior, prior)]
+        posterior["baseline_log_odds"] = baseline_log_odds(spec, effects, layout, shapes[0], seed)
+        prior["baseline_log_odds"] = prior_baseline_log_odds(spec, layout, shapes[1], seed)
+        known = known.merge(count_constants(counts, layout))
     tree = xr.DataTree.from_dict(
         {
             "posterior": with_labels(posterior),
