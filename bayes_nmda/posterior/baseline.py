@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _SDS = ("baseline_sd_cell", "baseline_sd_trial")
 _INTERVAL, _FLAT = 0.02, 30.0
+#: Points of a replicate: a risk is needed to fewer digits than an effect.
+_POINTS = 16
 
 
 def baseline_posterior(spec: ModelSpec, effects: EffectTable, layout: Layout, seed: int) -> Weighted:
@@ -60,7 +62,7 @@ def baseline_posterior(spec: ModelSpec, effects: EffectTable, layout: Layout, se
         joints=(),
         scatter=("baseline_sd_trial",),
     )
-    return integrate(hierarchy, _parameters(spec), seed)
+    return integrate(hierarchy, _parameters(spec), seed, points=_POINTS)
 
 
 def _parameters(spec: ModelSpec) -> Parameters:

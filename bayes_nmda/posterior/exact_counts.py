@@ -49,6 +49,8 @@ ADAPTATION = 128
 #: Degrees of freedom of the proposal.
 _DF = 6.0
 _NEWTON, _HALVINGS = 40, 12
+#: A step, in coordinates of unit scale, that is as good as none for the centre of a proposal.
+_CLOSE = 1e-3
 #: Relative to the overall variance: keeps a covariance of equal effects positive definite.
 _JITTER = 1e-12
 #: Points over the normal scores of tau, of an effect an SD, and how far its grid goes.
@@ -267,7 +269,7 @@ class _Given:
             flat = theta.reshape(points * draws, -1)
             spread = None if self.spread is None else np.repeat(self.spread, draws)
             for table, places in joint.tables:
-                total += table.at(flat[:, places], spread).value.reshape(points, draws)
+                total += table.value(flat[:, places], spread).reshape(points, draws)
         return total
 
     def newton(self, hierarchy: Hierarchy, w: Floats) -> tuple[Floats, Floats, Floats]:
@@ -302,21 +304,21 @@ def _modes(given: _Given, hierarchy: Hierarchy) -> tuple[Floats, Floats, Floats]
     active = np.arange(points)
     for _ in range(_NEWTON):
         step = np.linalg.solve(precision[active], gradient[active][..., None])[..., 0]
-        small = np.abs(step).max(axis=1) < 1e-5
-        active, step = active[~small], step[~small]
+        large = np.abs(step).max(axis=1) > _CLOSE
+        active, step = active[large], step[large]
+        tried = active
+        for _ in range(_HALVINGS):  # as far as the density rises
+            if not len(tried):
+                break
+            found = given.some(tried).newton(hierarchy, w[tried] + step)
+            rises = found[0] >= value[tried] - 1e-9
+            moved = tried[rises]
+            w[moved] += step[rises]
+            value[moved], gradient[moved] = found[0][rises], found[1][rises]
+            precision[moved] = found[2][rises]
+            tried, step = tried[~rises], 0.5 * step[~rises]
         if not len(active):
             break
-        some = given.some(active)
-        length = np.ones(len(active))
-        for _ in range(_HALVINGS):
-            tried = w[active] + length[:, None] * step
-            found = some.newton(hierarchy, tried)
-            worse = ~(found[0] >= value[active] - 1e-9)
-            if not worse.any():
-                break
-            length = np.where(worse, 0.5 * length, length)
-        w[active], value[active] = tried, found[0]
-        gradient[active], precision[active] = found[1], found[2]
     if not np.isfinite(value).any():
         raise FitError(
             "the exact engine found no point of the prior at which the data have a likelihood; "
