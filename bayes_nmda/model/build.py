@@ -55,7 +55,9 @@ PLACES = {
 }  # fmt: skip
 _PLACES_OF_TABLES = 16
 #: Variables that are normal around 0 with a standard deviation of the model.
-DEVIATIONS = frozenset({"deviation", "visit_deviation"})
+DEVIATIONS = frozenset(
+    f"{level}deviation" for level in ("", "visit_", "drug_", "route_", "timepoint_")
+)
 #: Added to each cell of a table for a rough log odds ratio, which only helps the sampler to move.
 _ROUGH = 0.5
 
@@ -81,7 +83,8 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
         Variables ``overall``, ``tau``, ``sd_drug``, ``sd_route``, ``sd_timepoint``,
         ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast), all
         in the unit and with the sign of the effect measure. ``deviation`` (comparison) and
-        ``visit_deviation`` (contrast) are what is a trial's own; ``z_…`` are standard normal.
+        ``visit_deviation`` (contrast) are a trial's own, ``drug_deviation``, ``route_deviation`` and
+        ``timepoint_deviation`` those of levels from the level above; ``z_…`` are standard normal.
         Where trial effects are Student-t, deviations are normal given ``trial_precision``.
         ``within_person_correlation`` stands there where the error of a paired result depends on it.
         Observed are differences ``yi`` (contrast), or ``events``: of each treatment arm given its
@@ -155,17 +158,24 @@ def _count_model(spec: ModelSpec, layout: Layout, counts: Counts, *, spare: bool
 
 def _given_totals(theta: Any, counts: Counts, *, spare: bool) -> None:
     """Observe the events of treatment arms, each table given its total."""
-    support = Support.of(counts, spare=spare)
+    supports = Support.both(counts, spare=spare)
+    arrays, core = [], []
+    for number, support in enumerate(supports):
+        suffix = "" if number == 0 else "_of_larger"
+        arrays += [
+            _data(f"contrast_of_table{suffix}", support.contrasts),
+            _data(f"ways{suffix}", support.ways),
+            _data(f"log_ways{suffix}", support.log_ways),
+        ]
+        core += [f"(t{number},d{number})", f"(t{number},k{number},d{number})", f"(t{number},k{number})"]
     pm.CustomDist(
         "events",
         theta,
-        _data("contrast_of_table", support.contrasts),
-        _data("ways", support.ways),
-        _data("log_ways", support.log_ways),
-        _data("log_ways_observed", support.log_observed),
+        _data("log_ways_observed", sum(support.log_observed for support in supports)),
+        *arrays,
         logp=conditional_log_density,
         random=events_given_totals,
-        signature="(c),(t,d),(t,k,d),(t,k),()->(c)",
+        signature=f"(c),(),{','.join(core)}->(c)",
         observed=_data("events_observed", counts.events_t.astype(np.float64), dims="contrast"),
         dims="contrast",
     )
@@ -276,7 +286,7 @@ def _data(name: str, values: Any, *, dims: str | None = None) -> Any:
 class _Informed(Transform):
     """Moves in units of what its own data and its prior leave open of a deviation.
 
-    The deviation is ``pull · s² + s · coordinate`` with ``s² = sd² / (1 + precision · sd²)``.
+    It is ``centre + pull · s² + s · coordinate`` with ``s² = sd² / (1 + precision · sd²)``.
     """
 
     name = "informed"
@@ -284,9 +294,9 @@ class _Informed(Transform):
 
     @staticmethod
     def _place(inputs: tuple[Any, ...]) -> tuple[Any, Any]:
-        sd, pull, precision = inputs[-3:]
+        centre, sd, pull, precision = inputs[-4:]
         variance = sd**2 / (1 + precision * sd**2)
-        return pull * variance, pm.math.sqrt(variance)
+        return centre + pull * variance, pm.math.sqrt(variance)
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         mean, sd = self._place(inputs)
@@ -317,27 +327,66 @@ def _deviation(name: str, dim: str, sd: Any, pull: Any, precision: Any) -> Any:
     """
     return pm.CustomDist(
         name,
+        0.0,
         sd,
         pull,
         precision,
         logp=_centred_log_density,
         random=_centred_draws,
-        signature="(),(),()->()",
+        signature="(),(),(),()->()",
         default_transform=_Informed(),
         dims=dim,
     )
 
 
-def _centred_log_density(value: Any, sd: Any, pull: Any, precision: Any) -> Any:
-    del pull, precision
+def _centred_log_density(value: Any, centre: Any, sd: Any, pull: Any, precision: Any) -> Any:
+    del centre, pull, precision
     return -0.5 * (value / sd) ** 2 - pm.math.log(sd) - 0.5 * np.log(2 * np.pi)
 
 
 def _centred_draws(
-    sd: Any, pull: Any, precision: Any, rng: np.random.Generator, size: Any = None
+    centre: Any, sd: Any, pull: Any, precision: Any, rng: np.random.Generator, size: Any = None
 ) -> Any:
     del pull, precision
-    return rng.normal(0.0, sd, size)
+    return rng.normal(centre, sd, size)
+
+
+def _overall(spec: ModelSpec, pull: Any, precision: Any) -> Any:
+    """Return the overall mean with its prior, in the coordinates of `_Informed`.
+
+    Parameters
+    ----------
+    spec
+        Its prior.
+    pull, precision
+        Precision times value, and precision, of what the data say of it.
+    """
+    prior = spec.prior("overall")
+    numbers = _data("prior_overall", np.array(prior.numbers()))
+    place = {name: numbers[position] for position, (name, _) in enumerate(prior.parameters)}
+
+    def log_density(value: Any, numbers: Any, centre: Any, sd: Any, *said: Any) -> Any:
+        del centre, sd, said
+        return pm.logp(prior.distribution_of(numbers), value)
+
+    def draws(
+        numbers: Any, centre: Any, sd: Any, *said: Any, rng: np.random.Generator, size: Any = None
+    ) -> Any:
+        del centre, sd, said
+        return prior.with_numbers(numbers).untruncated().rvs(size, random_state=rng)
+
+    return pm.CustomDist(
+        "overall",
+        numbers,
+        place["loc"],
+        place["scale"],
+        pull - precision * place["loc"],
+        precision,
+        logp=log_density,
+        random=draws,
+        signature="(p),(),(),(),()->()",
+        default_transform=_Informed(),
+    )
 
 
 def _true_effects(
@@ -368,11 +417,13 @@ def _true_effects(
         pull = known * (said - expected)
         theta = expected + _deviation("deviation", "contrast", sd, pull, known)
         return pm.Deterministic("theta", theta, dims="contrast")
-    expected, tau = _pooled(spec, layout)[cell], _prior(spec, "tau")
+    tau = _prior(spec, "tau")
     visits = _prior(spec, "sd_trial_timepoint") if spec.structure.timepoints else None
     groups, within = layout.comparison_groups, spec.structure.multi_arm_correlation
     sd = tau * spread("trial_of_comparison", layout.trial_of_comparison)
     of = _data("comparison_of", layout.comparison_of_contrast)
+    left = _left(known, 0.0 if visits is None else visits)
+    expected = _pooled(spec, layout, observed, precision)[cell]
     if groups.labels:
         of_group = layout.trial_of_comparison[groups.first_members()]
         shared = pm.Normal("z_comparison_shared", dims="comparison_group")
@@ -380,22 +431,36 @@ def _true_effects(
         apart, together = groups.weights(within)
         mixed = (_data("comparison_together", together) * shared[None, :]).sum(axis=1)
         sd, expected = sd * _data("comparison_apart", apart), expected + mixed[of]
-    sums = layout.comparison_of_contrast == np.arange(len(layout.comparisons))[:, None]
-    sums = _data("contrasts_of_comparison", sums.astype(np.float64))
-    left = known if visits is None else known / (1 + known * visits**2)
-    pull = (sums * (left * (said - expected))[None, :]).sum(axis=1)
-    precision_of = (sums * left[None, :]).sum(axis=1)
-    theta = expected + _deviation("deviation", "comparison", sd, pull, precision_of)[of]
+    comparisons = (layout.comparison_of_contrast, len(layout.comparisons))
+    sums = _sums("contrasts_of_comparison", *comparisons)
+    deviation = _deviation(
+        "deviation", "comparison", sd, sums(left * (said - expected)), sums(left)
+    )
+    theta = expected + deviation[of]
     if visits is not None:
         theta = theta + _visits(layout, within, visits, said - theta, known)
     return pm.Deterministic("theta", theta, dims="contrast")
+
+
+def _left(amount: Any, sd: Any, precision: Any = None) -> Any:
+    """Return what is left of a precision where a deviation with this SD lies in between.
+
+    Or of another amount that is proportional to it, whose ``precision`` is then given.
+    """
+    return amount / (1 + (amount if precision is None else precision) * sd**2)
+
+
+def _sums(name: str, of_part: NDArray[np.intp], wholes: int) -> Callable[[Any], Any]:
+    """Return the function that sums numbers of parts over the wholes that they belong to."""
+    belongs = _data(name, (of_part == np.arange(wholes)[:, None]).astype(np.float64))
+    return lambda values: (belongs * values[None, :]).sum(axis=1)
 
 
 def _visits(layout: Layout, within: float, sd: Any, distance: Any, known: Any) -> Any:
     """Return the deviations of comparisons at timepoints; those that share an arm correlate."""
     groups = layout.contrast_groups
     if not groups.labels:
-        own = pm.math.ones_like(known) * sd
+        own = sd + pm.math.zeros_like(known)
         return _deviation("visit_deviation", "contrast", own, known * distance, known)
     apart, together = groups.weights(within)
     shared = sd * pm.Normal("z_visit_shared", dims="contrast_group")
@@ -406,21 +471,67 @@ def _visits(layout: Layout, within: float, sd: Any, distance: Any, known: Any) -
     )
 
 
-def _pooled(spec: ModelSpec, layout: Layout) -> Any:
-    """Return the effect of each cell, where cells share what they have in common."""
-    mean: Any = _prior(spec, "overall")
-    partial = spec.structure.pooling == "partial"
-    if partial:
-        drug = _prior(spec, "sd_drug") * pm.Normal("z_drug", dims="drug_name")
-        route = _prior(spec, "sd_route") * pm.Normal("z_route", dims="partition")
-        mean = mean + drug[_data("drug_of", layout.drug_of_partition)] + route
-    else:
-        mean = mean + np.zeros(len(layout.partitions))
+def _pooled(
+    spec: ModelSpec,
+    layout: Layout,
+    said: NDArray[np.float64],
+    known: NDArray[np.float64],
+) -> Any:
+    """Return the effect of each cell, where cells share what they have in common.
+
+    What contrasts say of the effect of their cell, with a typical tau, is handed up the tree, from
+    cells to routes to drugs, and chooses the coordinates of the deviations on the way down: a cell
+    that its trials know well pins the sum of the levels above it and none of them.
+
+    Parameters
+    ----------
+    spec, layout
+        The analysis.
+    said, known
+        What each contrast says of its true effect, and how precisely; see `_true_effects`.
+    """
+    blurred = _left(known, float(spec.prior("tau").quantile(0.5)))
+    belongs = layout.cell_of_contrast == np.arange(len(layout.cells))[:, None]
+    cells = (
+        _data("said_of_cell", belongs @ (blurred * said)),
+        _data("known_of_cell", belongs @ blurred),
+    )
+    if spec.structure.pooling == "complete":
+        overall = _overall(spec, cells[0].sum(), cells[1].sum())
+        mean = overall + np.zeros(len(layout.partitions))
+        partition = pm.Deterministic("partition_effect", mean, dims="partition")
+        effect = partition[_data("partition_of", layout.partition_of_cell)]
+        return pm.Deterministic("effect", effect, dims="cell")
+    sd_drug, sd_route = _prior(spec, "sd_drug"), _prior(spec, "sd_route")
+    sd_timepoint = _prior(spec, "sd_timepoint") if spec.structure.timepoints else None
+    of_cell, of_partition = layout.partition_of_cell, layout.drug_of_partition
+    sums = _sums("cells_of_partition", of_cell, len(layout.partitions))
+    partitions = _handed_up(cells, 0.0 if sd_timepoint is None else sd_timepoint, sums)
+    sums = _sums("partitions_of_drug", of_partition, len(layout.drugs))
+    drugs = _handed_up(partitions, sd_route, sums)
+    overall = _overall(spec, *_handed_up(drugs, sd_drug, lambda values: values.sum()))
+    drug = _level("drug", "drug_name", overall, sd_drug, drugs)
+    above = drug[_data("drug_of", of_partition)]
+    mean = _level("route", "partition", above, sd_route, partitions)
     partition = pm.Deterministic("partition_effect", mean, dims="partition")
-    effect = partition[_data("partition_of", layout.partition_of_cell)]
-    if partial and spec.structure.timepoints:
-        effect = effect + _prior(spec, "sd_timepoint") * pm.Normal("z_timepoint", dims="cell")
+    effect = partition[_data("partition_of", of_cell)]
+    if sd_timepoint is not None:
+        effect = _level("timepoint", "cell", effect, sd_timepoint, cells)
     return pm.Deterministic("effect", effect, dims="cell")
+
+
+def _handed_up(said: tuple[Any, Any], sd: Any, sums: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """Return precision times value, and precision, of what parts say of the level above them."""
+    pull, precision = said
+    return sums(_left(pull, sd, precision)), sums(_left(precision, sd))
+
+
+def _level(name: str, dim: str, above: Any, sd: Any, said: tuple[Any, Any]) -> Any:
+    """Return the effects of a level: those above them, and deviations."""
+    pull, precision = said
+    distance = pull - precision * above
+    own = sd + pm.math.zeros_like(precision)
+    return above + _deviation(f"{name}_deviation", dim, own, distance, precision)
 
 
 def _trial_spread(spec: ModelSpec) -> Callable[[str, NDArray[np.intp]], Any]:

@@ -123,7 +123,7 @@ def replicated(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Support:
-    """Every way in which the events of each table could have fallen on its arms, side by side.
+    """Every way in which the events of tables could have fallen on their arms, side by side.
 
     Attributes
     ----------
@@ -144,34 +144,52 @@ class Support:
     log_observed: float
 
     @classmethod
-    def of(cls, counts: Counts, *, spare: bool) -> Support:
-        """Return the support of counts; ``spare`` rounds its size up, so that models share code."""
-        found = [counts.support(table) for table in range(len(counts.labels))]
-        places = max(ways.shape[1] for ways, _ in found)
-        width = max(len(log_ways) for _, log_ways in found)
-        if spare:
-            places, width = max(places, 2), 1 << max(6, (width - 1).bit_length())
-        contrasts = np.zeros((len(found), places), dtype=np.intp)
-        ways = np.zeros((len(found), width, places))
-        log_ways = np.full((len(found), width), _NOT_A_WAY)
+    def both(cls, counts: Counts, *, spare: bool) -> list[Support]:
+        """Return the support of tables with two arms, and that of those with more, if any.
+
+        Parameters
+        ----------
+        counts
+            The tables.
+        spare
+            Round sizes up, so that models share code.
+        """
+        arms = np.bincount(counts.table_of_contrast[counts.n_t > 0], minlength=len(counts.labels))
+        pairs, larger = np.flatnonzero(arms == 1), np.flatnonzero(arms > 1)
+        found = [cls.of(counts, pairs, _TABLES if spare else 1)]
+        return found + ([cls.of(counts, larger, _LARGER if spare else 1)] if len(larger) else [])
+
+    @classmethod
+    def of(cls, counts: Counts, tables: NDArray[np.intp], multiple: int) -> Support:
+        """Return the support of some tables, filled up to a multiple of their number."""
+        found = [counts.support(int(table)) for table in tables]
+        rows = [counts.rows(int(table)) for table in tables]
+        size = multiple * max(1, -(-len(found) // multiple))
+        places = max((ways.shape[1] for ways, _ in found), default=1)
+        width = max((len(log_ways) for _, log_ways in found), default=1)
+        if multiple > 1:
+            width = 1 << max(6, (width - 1).bit_length())
+        contrasts = np.zeros((size, places), dtype=np.intp)
+        ways = np.zeros((size, width, places))
+        log_ways = np.full((size, width), _NOT_A_WAY)
+        log_ways[len(found) :, 0] = 0.0  # a spare table has one way
         log_observed = 0.0
-        for table, (way, log_way) in enumerate(found):
-            rows = counts.rows(table)
-            contrasts[table, : len(rows)] = rows
-            ways[table, : len(way), : way.shape[1]] = way
+        for table, ((way, log_way), row) in enumerate(zip(found, rows, strict=True)):
+            contrasts[table, : len(row)] = row
+            ways[table, : len(way), : len(row)] = way
             log_ways[table, : len(way)] = log_way
-            observed = (way == counts.events_t[rows]).all(axis=1)
+            observed = (way == counts.events_t[row]).all(axis=1)
             log_observed += float(log_way[observed][0])
         return cls(contrasts, ways, log_ways, log_observed)
 
 
 #: The logarithm of next to no ways, small enough for any odds ratio and still a number.
 _NOT_A_WAY = -1e9
+#: With spare places, numbers of tables with two arms and with more are multiples of these.
+_TABLES, _LARGER = 16, 2
 
 
-def conditional_log_density(
-    value: Any, theta: Any, contrasts: Any, ways: Any, log_ways: Any, log_observed: Any
-) -> Any:
+def conditional_log_density(value: Any, theta: Any, log_observed: Any, *support: Any) -> Any:
     """Return the log probability of events given the total of each table, a PyTensor scalar.
 
     Fisher's noncentral hypergeometric distribution; with more than two arms the multivariate one.
@@ -182,8 +200,11 @@ def conditional_log_density(
         Events of treatment arms, shape (contrast,).
     theta
         True log odds ratios, shape (contrast,).
-    contrasts, ways, log_ways, log_observed
-        As in `Support`.
+    log_observed
+        As in `Support`, of all tables.
+    *support
+        ``contrasts``, ``ways`` and ``log_ways`` of each `Support`, one after another, because a
+        distribution of PyMC takes its parameters by position.
 
     References
     ----------
@@ -191,26 +212,32 @@ def conditional_log_density(
     1989, Generalized Linear Models, section 7.3.
     """
     import pytensor.tensor as pt
+    from pytensor.gradient import disconnected_grad
 
-    logits = log_ways + (ways * theta[contrasts][:, None, :]).sum(axis=-1)
-    return (value * theta).sum() + log_observed - pt.logsumexp(logits, axis=1).sum()
+    total = (value * theta).sum() + log_observed
+    for contrasts, ways, log_ways in zip(support[::3], support[1::3], support[2::3], strict=True):
+        logits = log_ways
+        for place in range(ways.type.shape[2]):
+            logits = logits + ways[:, :, place] * theta[contrasts[:, place]][:, None]
+        top = disconnected_grad(logits.max(axis=1))
+        total = total - (top + pt.log(pt.exp(logits - top[:, None]).sum(axis=1))).sum()
+    return total
 
 
 def events_given_totals(
     theta: NDArray[np.float64],
-    contrasts: NDArray[np.intp],
-    ways: NDArray[np.float64],
-    log_ways: NDArray[np.float64],
     log_observed: float,
+    *support: Any,
     rng: np.random.Generator,
     size: object = None,
 ) -> NDArray[np.float64]:
     """Return events of treatment arms that might have been, shape of ``theta``."""
     del log_observed, size
     events = np.zeros(theta.shape)
-    for rows, way, log_way in zip(contrasts, ways, log_ways, strict=True):
-        logits = log_way + way @ theta[rows]
-        share = np.exp(logits - logits.max())
-        chosen = way[np.searchsorted(np.cumsum(share) / share.sum(), rng.random())]
-        np.add.at(events, rows, chosen)  # a place without a contrast has no events
+    for tables in zip(support[::3], support[1::3], support[2::3], strict=True):
+        for rows, way, log_way in zip(*tables, strict=True):
+            logits = log_way + way @ theta[rows]
+            share = np.cumsum(np.exp(logits - logits.max()))
+            chosen = way[np.searchsorted(share / share[-1], rng.random())]
+            np.add.at(events, rows, chosen)  # a place without a contrast has no events
     return events

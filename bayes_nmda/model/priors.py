@@ -9,7 +9,8 @@ where the measurement scale ends; the mass cut off is reported, not hidden.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -225,6 +226,18 @@ class Prior:
         cut = () if self.upper is None else (self.upper,)
         return tuple(value for _, value in self.parameters) + cut
 
+    def with_numbers(self, numbers: ArrayLike) -> Prior:
+        """Return a prior of the same family with the values that `numbers` gives of another."""
+        values = [float(value) for value in np.asarray(numbers)]
+        names = [name for name, _ in self.parameters]
+        cut = values[len(names)] if self.upper is not None else None
+        return replace(self, parameters=tuple(zip(names, values, strict=False)), upper=cut)
+
+    def distribution_of(self, numbers: Any) -> pm.Distribution:
+        """Return the PyMC distribution before any cut; ``numbers`` as in `random_variable`."""
+        family, names = _pymc_families()[self.distribution]
+        return family.dist(**{argument: numbers[i] for i, argument in enumerate(names)})
+
     def random_variable(
         self, name: str, numbers: Any, *, dims: str | None = None
     ) -> pm.Distribution:
@@ -242,19 +255,7 @@ class Prior:
         """
         import pymc as pm
 
-        families: dict[str, tuple[type[pm.Distribution], tuple[str, ...]]] = {
-            "normal": (pm.Normal, ("mu", "sigma")),
-            "student_t": (pm.StudentT, ("nu", "mu", "sigma")),
-            "logistic": (pm.Logistic, ("mu", "s")),
-            "half_normal": (pm.HalfNormal, ("sigma",)),
-            "half_cauchy": (pm.HalfCauchy, ("beta",)),
-            "inverse_gamma": (pm.InverseGamma, ("alpha", "beta")),
-            "log_normal": (pm.LogNormal, ("mu", "sigma")),
-            "exponential": (pm.Exponential, ("lam",)),
-            "uniform": (pm.Uniform, ("lower", "upper")),
-            "beta": (pm.Beta, ("alpha", "beta")),
-        }
-        family, names = families[self.distribution]
+        family, names = _pymc_families()[self.distribution]
         arguments = {argument: numbers[i] for i, argument in enumerate(names)}
         if self.upper is None:
             return family(name, dims=dims, **arguments)
@@ -268,3 +269,22 @@ class Prior:
             dims=dims,
             default_transform=inside,
         )
+
+
+@cache
+def _pymc_families() -> dict[str, tuple[type[pm.Distribution], tuple[str, ...]]]:
+    """Return the PyMC distribution of each name, with its arguments in the order of `PARAMETERS`."""
+    import pymc as pm
+
+    return {
+        "normal": (pm.Normal, ("mu", "sigma")),
+        "student_t": (pm.StudentT, ("nu", "mu", "sigma")),
+        "logistic": (pm.Logistic, ("mu", "s")),
+        "half_normal": (pm.HalfNormal, ("sigma",)),
+        "half_cauchy": (pm.HalfCauchy, ("beta",)),
+        "inverse_gamma": (pm.InverseGamma, ("alpha", "beta")),
+        "log_normal": (pm.LogNormal, ("mu", "sigma")),
+        "exponential": (pm.Exponential, ("lam",)),
+        "uniform": (pm.Uniform, ("lower", "upper")),
+        "beta": (pm.Beta, ("alpha", "beta")),
+    }

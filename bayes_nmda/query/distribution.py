@@ -153,7 +153,7 @@ class Normals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weighted:
-    """A quantity that is known at each point, such as an SD above 0; shape (point,)."""
+    """A quantity that is known at each point, such as an SD or a draw; shape (point,)."""
 
     weight: Floats
     replicate: Floats
@@ -218,8 +218,9 @@ def distributions(draws: Draws, variable: str) -> Callable[[Cell | None], Distri
         some = own[0] > 0  # where a cell has fewer points than another, the rest weighs 0
         weight, replicate, *numbers = (column[some] for column in own)
         weight = weight / weight.sum()
-        kind = Weighted if known else Normals
-        return kind(weight, replicate, *numbers)
+        if known or not numbers[1].any():  # no spread around the points: they are draws
+            return Weighted(weight, replicate, numbers[0])
+        return Normals(weight, replicate, *numbers)
 
     return of_cell
 
@@ -258,9 +259,9 @@ def _equivalent(variance: float, error: float) -> float:
 
 
 def _weighted_quantile(weight: Floats, values: Floats, p: float) -> float:
-    """Return a quantile of weighted points, above 0.
+    """Return a quantile of weighted points.
 
-    Logarithms are interpolated against normal scores of the probability below each point: its
+    Of points above 0 logarithms, else the points themselves, are interpolated against normal scores of the probability below each point: its
     own weight counts half, less the next term of the Euler-Maclaurin formula, which matters where
     the points are the few of a grid.
     """
@@ -270,6 +271,6 @@ def _weighted_quantile(weight: Floats, values: Floats, p: float) -> float:
     below = np.cumsum(share) - 0.5 * share - (padded[2:] - padded[:-2]) / 24.0
     below = np.maximum.accumulate(np.clip(below, 1e-15, 1.0 - 1e-15))
     scores = [_STANDARD.inv_cdf(value) for value in below.tolist()]
-    tiny = np.finfo(np.float64).tiny
-    logs = np.log(np.maximum(points, tiny))
-    return float(np.exp(np.interp(_STANDARD.inv_cdf(p), scores, logs)))
+    if points[0] <= 0:
+        return float(np.interp(_STANDARD.inv_cdf(p), scores, points))
+    return float(np.exp(np.interp(_STANDARD.inv_cdf(p), scores, np.log(points))))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 PLACEBO: Final = "placebo"
+#: Flag of a cell in none of whose trials somebody had an event and somebody had none.
+UNINFORMED: Final = "no_informative_trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,17 @@ class Draws:
         """Tell whether the posterior has a variable."""
         return self.source.has("posterior", variable)
 
+    @property
+    def refused(self) -> dict[str, int]:
+        """Cells that counts say nothing about, and how many trials each has."""
+        found: dict[str, int] = json.loads(str(self.attrs.get("refused_cells", "{}")))
+        return found
+
+    @property
+    def counted(self) -> bool:
+        """Tell whether it is a fit to counts of people with an event."""
+        return self.measure == "log_or" and self.has("baseline_log_odds")
+
     def posterior(self, variable: str) -> Floats:
         """Return posterior draws, shape (chain, draw, ...).
 
@@ -140,6 +153,10 @@ class Draws:
             self._require("constant_data", name)
             self._labels[name] = self.source.labels("constant_data", name)
         return list(self._labels[name])
+
+    def of_counts(self, name: str, cell: Cell) -> int | None:
+        """Return a number of people or trials behind a cell of a fit to counts, else None."""
+        return int(self.constant(name)[cell.index]) if self.counted else None
 
     def trial_names(self, cell: Cell) -> tuple[str, ...]:
         """Return the labels of the trials behind a cell."""
@@ -248,6 +265,11 @@ def _cells(source: Source) -> tuple[Cell, ...]:
             )
     trials, people = (source.array("constant_data", name) for name in ("trials", "participants"))
     flags = _flags(source)
+    if source.has("constant_data", "trials_informative"):
+        informative = source.array("constant_data", "trials_informative")
+        for label, number in zip(labels, informative, strict=True):
+            if number == 0:
+                flags[label] = (*flags.get(label, ()), UNINFORMED)
     return tuple(
         Cell(i, label, drug, route, timepoint, int(k), int(n), flags.get(label, ()))
         for i, (label, drug, route, timepoint, k, n) in enumerate(

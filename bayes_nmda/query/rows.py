@@ -43,11 +43,10 @@ def named(cell: Cell) -> dict[str, Any]:
 
 def behind(draws: Draws, cell: Cell) -> dict[str, Any]:
     """Return the columns that say what stands behind a number."""
-    return {
-        "trials": cell.trials,
-        "participants": cell.participants,
-        "engine": draws.engine,
-    }
+    found: dict[str, Any] = {"trials": cell.trials, "participants": cell.participants}
+    if draws.counted:
+        found |= {name: draws.of_counts(name, cell) for name in ("trials_informative", "events")}
+    return found | {"engine": draws.engine}
 
 
 def about(draws: Draws, scale: Scale, cell: Cell) -> dict[str, Any]:
@@ -56,8 +55,16 @@ def about(draws: Draws, scale: Scale, cell: Cell) -> dict[str, Any]:
         return {}
     columns: dict[str, Any] = {"measure": scale.measure}
     if scale.measure in ABSOLUTE:
-        columns["control_risk"] = baseline_risk(draws, scale, cell)
-        columns["control_risk_from"] = "trials" if scale.control_risk is None else "question"
+        named_risk = scale.control_risk is not None
+        risk, low, high = baseline_risk(draws, scale, cell)
+        columns |= {
+            "control_risk": risk,
+            "control_risk_lower": low,
+            "control_risk_upper": high,
+            "control_risk_from": "question" if named_risk else "baseline model",
+            "control_events": draws.of_counts("control_events", cell),
+            "control_people": draws.of_counts("control_people", cell),
+        }
     return columns
 
 

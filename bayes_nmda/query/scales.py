@@ -1,8 +1,8 @@
 """On which scale a question is asked: the model's own, or another that its draws imply.
 
 A log odds ratio is sampled; odds ratio, risk ratio, risk difference and number needed to treat
-follow from it and the control risk: that of the cell's own trials, or one that somebody names. A
-standardised difference can be told in the units of a familiar instrument. Draws are converted one
+follow from it and the control risk: draws of a new population by the baseline model, which control
+arms alone inform, or one risk that somebody names. A standardised difference can be told in the units of a familiar instrument. Draws are converted one
 by one, so that every scale has a posterior distribution of its own.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayes_nmda.errors import QueryError, UsageError
-from bayes_nmda.posterior.absolute import control_weights, expit, risk_at, standardised_risks
+from bayes_nmda.posterior.absolute import expit, risk_at, risks
 from bayes_nmda.query.distribution import Counted, Distribution, Estimate, distributions
 from bayes_nmda.query.draws import Cell, Draws, Floats
 from bayes_nmda.query.selection import Thresholds, choose_thresholds
@@ -62,6 +62,62 @@ class Rescaled:
         return found._replace(value=value, mcse=error)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AtRisk:
+    """What a log odds ratio does at one known control risk: a ratio or a difference of risks.
+
+    Both rise with the log odds ratio, so that probabilities and quantiles are those of the log odds
+    ratio at another place, and no draw is counted where the fit has none.
+
+    Attributes
+    ----------
+    base
+        Distribution of the log odds ratio.
+    control_risk
+        Risk without the drug, inside 0 to 1.
+    ratio
+        Whether the quantity is the log risk ratio, else the risk difference.
+    draws
+        Draws of the quantity, for its mean and SD.
+    """
+
+    base: Distribution
+    control_risk: float
+    ratio: bool
+    draws: Floats
+
+    def probability(self, at_least: float, sign: float) -> Estimate:
+        """Return the probability of ``sign`` times the quantity at or beyond a threshold."""
+        edge = sign * at_least
+        treated = self.control_risk * math.exp(edge) if self.ratio else self.control_risk + edge
+        if not 0.0 < treated < 1.0:  # further than any drug can move this risk
+            return Estimate(0.0, 0.0, float(self.draws.size))
+        moved = _log_odds(treated) - _log_odds(self.control_risk)
+        return self.base.probability(sign * moved, sign)
+
+    def mean(self) -> Estimate:
+        """Return the mean of the draws."""
+        return Counted(self.draws).mean()
+
+    def sd(self) -> float:
+        """Return the SD of the draws."""
+        return Counted(self.draws).sd()
+
+    def quantile(self, p: float) -> Estimate:
+        """Return a quantile."""
+        found = self.base.quantile(p)
+        treated = float(risk_at(self.control_risk, found.value))
+        if self.ratio:
+            value, slope = math.log(treated / self.control_risk), 1.0 - treated
+        else:
+            value, slope = treated - self.control_risk, treated * (1.0 - treated)
+        return found._replace(value=value, mcse=slope * found.mcse)
+
+
+def _log_odds(risk: float) -> float:
+    return math.log(risk) - math.log1p(-risk)
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """A scale of a question.
@@ -73,7 +129,7 @@ class Scale:
     unit
         Its unit, as a reader prints it.
     control_risk
-        Risk without the drug that was asked for; None for those of the cell's trials.
+        Risk without the drug that was asked for; None for that of the baseline model.
     factor
         What a draw of the model is multiplied by; 1 on its own scale.
     own
@@ -109,7 +165,10 @@ class Scale:
                 return of_cell
             return lambda cell: Rescaled(of_cell(cell), self.factor)
         contrast = self._contrast(*self.risks(draws, "posterior", variable))
-        return lambda cell: Counted(contrast[..., cell.index])
+        if self.control_risk is None:
+            return lambda cell: Counted(contrast[..., cell.index])
+        risk, of_cell = self.control_risk, distributions(draws, variable)
+        return lambda cell: AtRisk(of_cell(cell), risk, self.ratio, contrast[..., cell.index])
 
     def prior(self, draws: Draws, variable: str) -> Floats:
         """Return draws from the prior, shape (draw, cell); of a ratio its logarithm."""
@@ -124,12 +183,7 @@ class Scale:
         if self.control_risk is not None:
             treated = risk_at(self.control_risk, log_or)
             return np.full_like(treated, self.control_risk), treated
-        weights = control_weights(
-            draws.constant("cell_of_contrast"),
-            draws.constant("control_of_contrast"),
-            draws.constant("n_control"),
-        )
-        return standardised_risks(read("baseline"), log_or, weights)
+        return risks(read("baseline_log_odds"), log_or)
 
     def _contrast(self, control: Floats, treated: Floats) -> Floats:
         if self.ratio:
@@ -162,7 +216,7 @@ def choose_scale(
     UsageError
         If the control risk is not a risk, or the scale does not depend on it.
     """
-    counted = draws.measure == "log_or" and draws.has("baseline")
+    counted = draws.counted
     if measure is None:
         measure = default if counted and default else draws.measure
     if control_risk is not None:
@@ -256,13 +310,10 @@ def scale_thresholds(
     return values
 
 
-def baseline_risk(draws: Draws, scale: Scale, cell: Cell) -> float:
-    """Return the control risk behind an absolute effect, the median over draws."""
+def baseline_risk(draws: Draws, scale: Scale, cell: Cell) -> tuple[float, float, float]:
+    """Return the control risk behind an absolute effect: its median and 95 % interval."""
     if scale.control_risk is not None:
-        return scale.control_risk
-    weights = control_weights(
-        draws.constant("cell_of_contrast"),
-        draws.constant("control_of_contrast"),
-        draws.constant("n_control"),
-    )
-    return float(np.median(expit(draws.posterior("baseline")) @ weights[cell.index]))
+        return (scale.control_risk,) * 3
+    risk = expit(draws.posterior("baseline_log_odds")[..., cell.index])
+    low, median, high = np.quantile(risk, [0.025, 0.5, 0.975])
+    return float(median), float(low), float(high)

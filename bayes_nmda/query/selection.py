@@ -13,7 +13,7 @@ from typing import Final, Literal, cast, get_args
 
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.draws import Cell, Draws
-from bayes_nmda.terms import DRUGS, ROUTES, TARGETS, TIMEPOINTS, Target
+from bayes_nmda.terms import AGAINST, SEPARATOR, DRUGS, ROUTES, TARGETS, TIMEPOINTS, Target
 
 Selector = str | Iterable[str] | None
 Thresholds = float | Iterable[float] | None
@@ -59,6 +59,7 @@ def choose_cells(
         name: _words(name, given)
         for name, given in zip(SELECTORS, (drug, route, timepoint), strict=True)
     }
+    _check_refused(draws, wanted)
     for name, words in wanted.items():
         for word in words or ():
             _check_word(draws, name, word)
@@ -206,6 +207,29 @@ def _words(name: str, given: Selector) -> tuple[str, ...] | None:
     if not values or not all(isinstance(value, str) for value in values):
         raise UsageError(f"{name}: found {given!r}; allowed is a word or a list of words")
     return values
+
+
+def _check_refused(draws: Draws, wanted: Mapping[str, tuple[str, ...] | None]) -> None:
+    """Raise if only cells are asked for that a model of counts had to refuse."""
+
+    def asked(values: Mapping[str, str]) -> bool:
+        return all(words is None or values[name] in words for name, words in wanted.items())
+
+    refused = {}
+    for label, trials in draws.refused.items():
+        parts = label.partition(AGAINST)[0].split(SEPARATOR)
+        padded = [*parts, *[""] * (len(SELECTORS) - len(parts))]
+        if asked(dict(zip(SELECTORS, padded, strict=True))):
+            refused[label] = trials
+    fitted = any(asked({name: getattr(cell, name) for name in SELECTORS}) for cell in draws.cells)
+    if refused and not fitted and any(wanted.values()):
+        trials = sum(refused.values())
+        raise QueryError(
+            f"{_list(refused)}: in {'its trial' if trials == 1 else f'all {trials} trials'} nobody, "
+            f"or everybody, had an event, which says nothing about a ratio; model {draws.model} "
+            "looks at each cell alone and refuses it. Cells with evidence: "
+            f"{_list(cell.label for cell in draws.cells)}"
+        )
 
 
 def _check_word(draws: Draws, name: str, word: str) -> None:

@@ -220,7 +220,7 @@ def sides_of(
     drug, route, timepoint
         A word or several; left out means all that have both sides.
     control_risk
-        Risk of the harm without the drug, or None for that of its trials.
+        Risk of the harm without the drug, or None for that of the baseline model.
 
     Raises
     ------
@@ -229,7 +229,7 @@ def sides_of(
         a model of counts.
     """
     benefit, harm = draws_of(benefit_tree), draws_of(harm_tree)
-    if harm.measure != "log_or" or not harm.has("baseline"):
+    if not harm.counted:
         raise QueryError(
             f"harm_tree: found model {harm.model}, a {harm.measure or 'quantity'}; allowed is a "
             "model of counts, such as any_adverse_event, whose harm is a difference of risks"

@@ -118,13 +118,29 @@ def evidence(trials: int, participants: int) -> str:
 
 def remarks(draws: Draws, cell: Cell) -> str:
     """Return what else belongs to a sentence about a cell, such as an inferred route."""
-    words = ""
+    words = _silent_trials(draws, cell)
     if "route_inferred" in cell.flags:
         words += "; the route of at least one trial is inferred, not confirmed"
     if ABSTRACT in cell.flags:
         words += "; a result printed in an abstract, not among the review's rows, is counted"
         return words + _gates(draws)
     return words + reliability(draws)
+
+
+def _silent_trials(draws: Draws, cell: Cell) -> str:
+    """Return how many trials of a cell say nothing about a ratio of counts."""
+    informative = draws.of_counts("trials_informative", cell)
+    if informative is None or informative >= cell.trials:
+        return ""
+    silent = cell.trials - informative
+    if informative == 0:
+        which = "its trial" if silent == 1 else f"all {silent} trials"
+        return (
+            f"; in {which} nobody, or everybody, had an event: that says nothing about a ratio, and "
+            "this number rests on the other cells and the prior"
+        )
+    which = "1 trial" if silent == 1 else f"{silent} trials"
+    return f"; {which} of these, where nobody or everybody had an event, says nothing about a ratio"
 
 
 def reliability(draws: Draws) -> str:
@@ -173,10 +189,20 @@ def given(scale: Scale, row: Mapping[str, Any]) -> str:
     """Return at which control risk, where the answer depends on one."""
     if "control_risk" not in row:
         return ""
-    risk = f"{100 * row['control_risk']:.0f} %"
+    risk = _risk(row["control_risk"])
+    showed = f"{row['control_events']} of {row['control_people']:,}"
     if scale.control_risk is not None:
-        return f", where {risk} have it without the drug"
-    return f", at the control risks of its trials (about {risk})"
+        return f", where {risk} in 1000 have it without the drug (its control arms: {showed})"
+    low, high = _risk(row["control_risk_lower"]), _risk(row["control_risk_upper"])
+    return (
+        f", at the control risk of a new population, {risk} in 1000 (95 % {low} to {high}; its "
+        f"control arms: {showed})"
+    )
+
+
+def _risk(risk: float) -> str:
+    """Return a risk as people in 1000, with a decimal below 10."""
+    return f"{1000 * risk:,.1f}" if risk < 0.00995 else f"{1000 * risk:,.0f}"
 
 
 def estimate_sentence(draws: Draws, scale: Scale, cell: Cell, row: Mapping[str, Any]) -> str:
