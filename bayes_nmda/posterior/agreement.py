@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_nmda.errors import FitError, UsageError
+from bayes_nmda.model.files import WITHIN_PERSON
 from bayes_nmda.posterior.exact_gates import asked, probability_of
 from bayes_nmda.posterior.gaussian import SCALES
 from bayes_nmda.posterior.normal_mixture import mixture_error, mixture_mean, mixture_sd
@@ -127,7 +128,7 @@ def _moments(exact: xr.DataTree, nuts: xr.DataTree) -> Iterator[dict[str, Any]]:
 
     mixture, posterior = exact["mixture"].to_dataset(), nuts["posterior"].to_dataset()
     weight, replicate = mixture["weight"].to_numpy(), mixture["replicate"].to_numpy()
-    for name in (*_LEVELS, *SCALES, "overdispersion"):
+    for name in (*_LEVELS, *SCALES, "overdispersion", WITHIN_PERSON):
         if name not in posterior or not {name, f"{name}_mean"} & set(mixture):
             continue
         draws = posterior[name].transpose("chain", "draw", ...)

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_nmda.errors import FitError, UsageError
-from bayes_nmda.model.files import WITHIN_PERSON
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.exact_family import Family
 from bayes_nmda.posterior.gaussian import Gaussian
 from bayes_nmda.posterior.grid import SIDES, integrate_on_grid
-from bayes_nmda.posterior.importance import Points, matched_proposal
+from bayes_nmda.posterior.importance import Points, Proposal, matched_proposal
 from bayes_nmda.posterior.matrices import Floats
 from bayes_nmda.posterior.normal_mixture import (
     beyond_by_point,
@@ -32,6 +31,8 @@ from bayes_nmda.posterior.normal_mixture import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.spec import ModelSpec
     from bayes_nmda.terms import Engine
@@ -60,17 +61,10 @@ NEGLIGIBLE = 1e-9
 
 def obstacle(spec: ModelSpec) -> str | None:
     """Return why the exact engine cannot do an analysis, or None if it can."""
-    if spec.likelihood.family != "normal" and spec.structure.trial_effects == "normal":
-        return None
-    if spec.structure.trial_effects != "normal":
+    if spec.likelihood.family != "normal" and spec.structure.trial_effects != "normal":
         return (
-            f"structure.trial_effects is {spec.structure.trial_effects!r}, so effects are not "
-            "normal given the standard deviations"
-        )
-    if WITHIN_PERSON in dict(spec.priors):
-        return (
-            f"priors has {WITHIN_PERSON}: errors of paired results depend on it, so effects are "
-            "not normal given the standard deviations"
+            f"structure.trial_effects is {spec.structure.trial_effects!r} with counts, whose "
+            "deviations are then neither normal nor few"
         )
     family = spec.prior("overall").distribution
     if family not in {"normal", "student_t"}:
@@ -131,7 +125,7 @@ class Mixture:
             scales = family.scales(found.z)
             moments = gaussian.moments(scales)
         else:
-            proposal = matched_proposal(log_likelihood, family.dimension, seed)
+            proposal = _proposal(log_likelihood, family, seed)
             z = proposal.points(points, replicates, seed)
             scales = family.scales(z)
             moments = gaussian.moments(scales)
@@ -142,7 +136,8 @@ class Mixture:
         scales, weight = scales[kept], found.weight[kept]
         mean = {name: values[kept] for name, values in moments.mean.items()}
         sd = {name: values[kept] for name, values in moments.sd.items()}
-        scatter = scales[:, [0]] ** 2 + scales[:, [4]] ** 2
+        width = 1.0 if family.degrees_of_freedom is None else scales[:, [-1]]  # of a new trial
+        scatter = width * scales[:, [0]] ** 2 + scales[:, [4]] ** 2
         mean["new_trial"] = mean["effect"]
         sd["new_trial"] = np.sqrt(sd["effect"] ** 2 + scatter)
         return cls(
@@ -159,6 +154,23 @@ class Mixture:
         """Return the probability of a value at or beyond a threshold, and its numerical error."""
         beyond = beyond_by_point(self.mean[variable], self.sd[variable], threshold, sign)
         return mixture_mean(self.weight, beyond), mixture_error(self.weight, beyond, self.replicate)
+
+
+def _proposal(log_likelihood: Callable[[Floats], Floats], family: Family, seed: int) -> Proposal:
+    """Return a proposal that is matched to all parameters but the widths of trials.
+
+    One trial says little of its own width: these come from their prior, and the others are matched
+    with every trial at the median width.
+    """
+    common, dimension = family.common, family.dimension
+
+    def at_median_width(z: Floats) -> Floats:
+        return log_likelihood(np.pad(z, [(0, 0), (0, dimension - common)]))
+
+    found = matched_proposal(at_median_width, common, seed)
+    mean, root = np.zeros(dimension), np.eye(dimension)
+    mean[:common], root[:common, :common] = found.mean, found.root
+    return Proposal(mean, root)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,7 +283,7 @@ def exact_posterior(
             raise UsageError(f"exact_posterior: found {name}={value}; allowed is {rule}")
     layout = Layout.of(effects.frame)
     gaussian = Gaussian.of(spec, effects, layout)
-    family = Family.of(spec)
+    family = Family.of(spec, len(layout.trials))
     seed = spec.sampling.seed if seed is None else seed
     parts = [gaussian]
     if spec.structure.pooling == "none":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_nmda.model.files import WITHIN_PERSON
 from bayes_nmda.posterior.gaussian import SCALES
 from bayes_nmda.posterior.matrices import Floats
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The parameters that are integrated numerically: SDs, and the precision of a Student-t prior.
+    """The parameters that are integrated numerically, on the scale of normal scores.
 
     Attributes
     ----------
@@ -27,41 +28,76 @@ class Family:
     priors
         Their priors.
     overall
-        Prior of the mean.
+        Prior of the mean: a Student-t one is a normal whose precision is one more parameter.
+    within
+        Prior of the correlation within people; None where no error depends on it.
+    degrees_of_freedom
+        Of Student-t trial effects; None where they are normal.
+    trials
+        Number of trials whose width is a parameter, one more being that of a new trial; 0 where
+        trial effects are normal.
     """
 
     names: tuple[str, ...]
     priors: tuple[Prior, ...]
     overall: Prior
+    within: Prior | None = None
+    degrees_of_freedom: float | None = None
+    trials: int = 0
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> Family:
-        """Return the parameters of an analysis."""
+    def of(cls, spec: ModelSpec, trials: int) -> Family:
+        """Return the parameters of an analysis of so many trials."""
         names = tuple(name for name, _ in spec.priors if name in SCALES)
-        return cls(names, tuple(spec.prior(name) for name in names), spec.prior("overall"))
+        odd = spec.structure.trial_effects == "student_t"
+        return cls(
+            names,
+            tuple(spec.prior(name) for name in names),
+            spec.prior("overall"),
+            dict(spec.priors).get(WITHIN_PERSON),
+            spec.structure.degrees_of_freedom if odd else None,
+            trials if odd else 0,
+        )
+
+    @property
+    def common(self) -> int:
+        """Number of parameters that are not those of one trial; they come first."""
+        means = self.overall.distribution == "student_t"
+        return len(self.names) + means + (self.within is not None)
 
     @property
     def dimension(self) -> int:
         """Number of parameters."""
-        return len(self.names) + (self.overall.distribution == "student_t")
+        return self.common + self.trials + (self.trials > 0)
 
     def scales(self, z: Floats) -> Floats:
-        """Return scales (point, `SCALES`) at normal scores (point, parameter)."""
-        from scipy.special import ndtr
+        """Return scales (point, column) at normal scores (point, parameter).
+
+        Columns `SCALES`; then, where the model has them, the correlation within people, and the
+        squared width of each trial and of a new one.
+        """
+        from scipy.special import gammaincinv, ndtr
 
         u = np.clip(ndtr(z), 1e-300, 1 - 1e-15)
         scales = np.zeros((len(z), len(SCALES)))
         for column, (name, prior) in enumerate(zip(self.names, self.priors, strict=True)):
             quantiles, kept = _quantiles(prior)
             scales[:, SCALES.index(name)] = quantiles(kept * u[:, column])
+        used = len(self.names)
         numbers = dict(self.overall.parameters)
         scales[:, -1] = numbers["scale"]
         if self.overall.distribution == "student_t":
-            from scipy.special import gammaincinv
-
             half = numbers["df"] / 2
-            scales[:, -1] /= np.sqrt(gammaincinv(half, u[:, -1]) / half)
-        return scales
+            scales[:, -1] /= np.sqrt(gammaincinv(half, u[:, used]) / half)
+            used += 1
+        columns = [scales]
+        if self.within is not None:
+            columns.append(self.within.quantile(u[:, [used]]))
+            used += 1
+        if self.degrees_of_freedom is not None:
+            half = self.degrees_of_freedom / 2
+            columns.append(half / gammaincinv(half, u[:, used:]))
+        return np.hstack(columns)
 
 
 @lru_cache(maxsize=64)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayes_nmda.model.likelihoods import error_covariance
+from bayes_nmda.model.files import WITHIN_PERSON
 from bayes_nmda.posterior.exact import ExactPosterior, Mixture, exact_posterior
 from bayes_nmda.posterior.gaussian import SCALES
 from bayes_nmda.posterior.labels import constants, with_labels
 from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.matrices import Floats
-from bayes_nmda.posterior.predictive import new_trial, replicate, trial_log_likelihood
+from bayes_nmda.posterior.predictive import difference_groups, new_trial
 from bayes_nmda.posterior.prior_draws import PRIOR_DRAWS
 from bayes_nmda.posterior.sample import attributes
 
@@ -85,9 +85,6 @@ def fit_exact(
     say("integrating")
     exact = exact_posterior(spec, effects, seed=seed)
     say("draws")
-    layout = exact.layout
-    errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
-    yi = effects.frame["yi"].to_numpy(float)
     rngs = np.random.default_rng(seed).spawn(6)
     posterior, statistics = _posterior(exact, spec, chains, draws, rngs[0])
     prior = _prior(exact, spec, effects, seed)
@@ -98,16 +95,9 @@ def fit_exact(
         {
             "posterior": with_labels(posterior),
             "prior": with_labels(prior),
-            "posterior_predictive": replicate(posterior, errors, rngs[3]).to_dataset(),
-            "prior_predictive": replicate(prior, errors, rngs[4]).to_dataset(),
-            "log_likelihood": trial_log_likelihood(
-                posterior, yi, errors, layout, spec
-            ).to_dataset(),
+            **difference_groups(posterior, prior, effects, spec, (rngs[3], rngs[4])),
             "log_prior": log_prior(posterior, spec),
             "sample_stats": statistics,
-            "observed_data": xr.Dataset(
-                {"yi": ("contrast", yi)}, {"contrast": list(layout.contrasts)}
-            ),
             "constant_data": constants(effects),
             "mixture": _mixture(exact, spec),
         }
@@ -207,7 +197,10 @@ def _posterior(
 
 
 def _named_scales(exact: ExactPosterior, scales: Floats) -> dict[str, Floats]:
-    return {name: scales[:, SCALES.index(name)] for name in exact.family.names}
+    found = {name: scales[:, SCALES.index(name)] for name in exact.family.names}
+    if exact.family.within is not None:
+        found[WITHIN_PERSON] = scales[:, len(SCALES)]
+    return found
 
 
 def _by_contrast(exact: ExactPosterior, parts: list[Floats]) -> Floats:

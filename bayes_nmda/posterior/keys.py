@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DIGITS = 16
 #: Modules of the exact engine.
 _EXACT = (
-    *("exact", "exact_family", "exact_tree", "gaussian", "gaussian_kernel", "gaussian_moments"),
+    *("exact", "exact_family", "exact_tree", "gaussian"),
     *("grid", "importance", "matrices", "normal_mixture"),
 )
 #: The modules that turn effects and a model file into draws and gates; others can change without a
