@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bayes_nmda.posterior.store import posterior
     from bayes_nmda.query import (
         Answer,
+        average_models,
         compare,
         effect,
         evidence_map,
@@ -39,6 +40,7 @@ __all__ = [
     "ModelSpec",
     "Prior",
     "TrialData",
+    "average_models",
     "build_model",
     "compare",
     "diagnose",

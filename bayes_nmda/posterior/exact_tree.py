@@ -13,14 +13,16 @@ import numpy as np
 import xarray as xr
 
 from bayes_nmda.model.files import WITHIN_PERSON
+from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.exact import ExactPosterior, Mixture, exact_posterior
+from bayes_nmda.posterior.exact_counts_tree import exact_counts, mixture_of
 from bayes_nmda.posterior.gaussian import SCALES
 from bayes_nmda.posterior.labels import constants, with_labels
 from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.matrices import Floats
 from bayes_nmda.posterior.predictive import difference_groups, new_trial
 from bayes_nmda.posterior.prior_draws import PRIOR_DRAWS
-from bayes_nmda.posterior.sample import attributes
+from bayes_nmda.posterior.sample import attributes, with_information
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +128,13 @@ def mixture_alone(spec: ModelSpec, effects: EffectTable) -> xr.DataTree:
     xarray.DataTree
         What probabilities, means and SDs are computed from; the same to the last bit.
     """
-    tree = xr.DataTree.from_dict({"mixture": _mixture(exact_posterior(spec, effects), spec)})
+    if spec.likelihood.family == "normal":
+        mixture = _mixture(exact_posterior(spec, effects), spec)
+    else:
+        used, _ = with_information(spec, effects)
+        layout = Layout.of(used.frame)
+        mixture = mixture_of(exact_counts(spec, used, layout, spec.sampling.seed), spec, layout)
+    tree = xr.DataTree.from_dict({"mixture": mixture})
     tree.attrs = attributes(spec, effects, spec.sampling.seed, "exact")
     return tree
 

@@ -4,6 +4,7 @@ Importing this needs NumPy alone; pandas loads when a table is asked for.
 """
 
 from bayes_nmda.query.answer import Answer
+from bayes_nmda.query.averaging import average_models
 from bayes_nmda.query.comparisons import compare, rank
 from bayes_nmda.query.coverage import evidence_map
 from bayes_nmda.query.draws import Draws, draws_of
@@ -15,6 +16,7 @@ from bayes_nmda.query.spread import heterogeneity, shrinkage
 __all__ = [
     "Answer",
     "Draws",
+    "average_models",
     "compare",
     "draws_of",
     "effect",

@@ -31,7 +31,13 @@ PARAMETERS: Final = {
         "SD between timepoints of one drug and route",
     ),
     "sd_trial_timepoint": (r"\omega", "SD between timepoints within one trial"),
-    "baseline": (r"b", "log odds of an event in each control arm"),
+    "midpoint": (r"m", "middle of the log odds of a trial's arms"),
+    "baseline": (r"c", "log odds of an event without the drug, over all control arms"),
+    "baseline_sd_cell": (r"s_{\mathrm{cell}}", "SD between control risks of cells, in log odds"),
+    "baseline_sd_trial": (
+        r"s_{\mathrm{trial}}",
+        "SD between control risks of trials of a cell, in log odds",
+    ),
     "overdispersion": (r"\phi", "how much more than binomial the counts of an arm scatter"),
     "within_person_correlation": (r"\rho", "correlation of the two values of one person"),
 }
