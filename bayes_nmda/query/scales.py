@@ -165,10 +165,15 @@ class Scale:
                 return of_cell
             return lambda cell: Rescaled(of_cell(cell), self.factor)
         contrast = self._contrast(*self.risks(draws, "posterior", variable))
-        if self.control_risk is None:
-            return lambda cell: Counted(contrast[..., cell.index])
         risk, of_cell = self.control_risk, distributions(draws, variable)
-        return lambda cell: AtRisk(of_cell(cell), risk, self.ratio, contrast[..., cell.index])
+
+        def at(cell: Cell) -> Distribution:
+            counted, base = contrast[..., cell.index], of_cell(cell)
+            if risk is None or isinstance(base, Counted):
+                return Counted(counted)
+            return AtRisk(base, risk, self.ratio, counted)
+
+        return at
 
     def prior(self, draws: Draws, variable: str) -> Floats:
         """Return draws from the prior, shape (draw, cell); of a ratio its logarithm."""

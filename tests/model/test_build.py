@@ -13,30 +13,17 @@ from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.spec import ModelSpec, load_model
+from tests.model.densities import log_density, natural_point
 
 STRUCTURES = ["", "_unpooled", "_complete", "_robust", "_weak", "_rho_09"]
 #: The two comparisons of the one multi-arm trial.
 MARTIN = "Martin 2019"
 
 
-def free_point(model: pm.Model, rng: np.random.Generator) -> dict[str, Any]:
-    start = model.initial_point()
-    return {name: rng.normal(0, 0.7, np.shape(value)) for name, value in start.items()}
-
-
-def untransformed(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
-    if name.endswith("_log__"):
-        return name.removesuffix("_log__"), np.exp(value)
-    if name.endswith("_interval__"):
-        return name.removesuffix("_interval__"), 50 / (1 + np.exp(-value))
-    return name, value
-
-
 def deviations(
-    own: np.ndarray, shared: np.ndarray, members: np.ndarray, within: float
+    own: np.ndarray, sd: float | np.ndarray, shared: np.ndarray, members: np.ndarray, within: float
 ) -> np.ndarray:
-    mixed = np.sqrt(1 - within) * own + np.sqrt(within) * shared[0]
-    return np.where(members, mixed, own)
+    return own + np.where(members, np.sqrt(within) * sd * shared[0], 0.0)
 
 
 def hand_theta(spec: ModelSpec, frame: pd.DataFrame, v: dict[str, np.ndarray]) -> np.ndarray:
@@ -46,20 +33,21 @@ def hand_theta(spec: ModelSpec, frame: pd.DataFrame, v: dict[str, np.ndarray]) -
     drugs = list(dict.fromkeys(frame["drug"]))
     comparisons = list(dict.fromkeys(frame["comparison"]))
     if spec.structure.pooling == "none":
-        cell = frame["cell"].map(cells.index).to_numpy()
-        return v["effect"][cell] + v["tau"][cell] * v["z_comparison"]
-    a = v.get("sd_drug", 0) * v.get("z_drug", np.zeros(len(drugs)))
-    b = v.get("sd_route", 0) * v.get("z_route", np.zeros(len(partitions)))
-    c = v.get("sd_timepoint", 0) * v.get("z_timepoint", np.zeros(len(cells)))
+        return v["effect"][frame["cell"].map(cells.index).to_numpy()] + v["deviation"]
+    a = v.get("drug_deviation", np.zeros(len(drugs)))
+    b = v.get("route_deviation", np.zeros(len(partitions)))
+    c = v.get("timepoint_deviation", np.zeros(len(cells)))
     u = deviations(
-        v["z_comparison"],
+        v["deviation"],
+        v["tau"] * hand_widths(frame, v),
         v["z_comparison_shared"],
         np.array([name.startswith(MARTIN) for name in comparisons]),
         0.5,
     )
     w = deviations(
-        v["z_trial_timepoint"],
-        v["z_trial_timepoint_shared"],
+        v["visit_deviation"],
+        v["sd_trial_timepoint"],
+        v["z_visit_shared"],
         (frame["trial"] == MARTIN).to_numpy(),
         0.5,
     )
@@ -69,28 +57,48 @@ def hand_theta(spec: ModelSpec, frame: pd.DataFrame, v: dict[str, np.ndarray]) -
             + a[drugs.index(row.drug)]
             + b[partitions.index(row.partition)]
             + c[cells.index(row.cell)]
-            + v["tau"] * u[comparisons.index(row.comparison)]
-            + v["sd_trial_timepoint"] * w[i]
+            + u[comparisons.index(row.comparison)]
+            + w[i]
             for i, row in enumerate(frame.itertuples())
         ]
     )  # fmt: skip
 
 
-def hand_widths(frame: pd.DataFrame, v: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the standard deviations of heavy-tailed deviations: wide in a trial that is odd."""
+def hand_widths(frame: pd.DataFrame, v: dict[str, np.ndarray]) -> np.ndarray:
+    """Return by what deviations of comparisons are wider than tau: much, in a trial that is odd."""
+    first = frame.drop_duplicates("comparison")
     if "trial_precision" not in v:
-        return {}
+        return np.ones(len(first))
     trials = list(dict.fromkeys(frame["trial"]))
     width = dict(zip(trials, 1 / np.sqrt(v["trial_precision"]), strict=True))
-    own = [width[trial] for trial in frame.drop_duplicates("comparison")["trial"]]
-    return {"z_comparison": np.array(own), "z_comparison_shared": np.array([width[MARTIN]])}
+    return np.array([width[trial] for trial in first["trial"]])
+
+
+def hand_sd(spec: ModelSpec, name: str, frame: pd.DataFrame, v: dict[str, np.ndarray]) -> Any:
+    """Return the standard deviation of a deviation's own part."""
+    if spec.structure.pooling == "none":
+        cells = list(dict.fromkeys(frame["cell"]))
+        return v["tau"][frame["cell"].map(cells.index).to_numpy()]
+    in_martin = {
+        "deviation": frame.drop_duplicates("comparison")["trial"] == MARTIN,
+        "visit_deviation": frame["trial"] == MARTIN,
+    }
+    if name == "deviation":
+        sd = v["tau"] * hand_widths(frame, v)
+    else:
+        sd = v["sd_trial_timepoint" if name == "visit_deviation" else f"sd_{name.split('_')[0]}"]
+    return sd * np.sqrt(np.where(in_martin[name], 0.5, 1.0)) if name in in_martin else sd
 
 
 def hand_prior(
-    spec: ModelSpec, name: str, value: np.ndarray, widths: dict[str, np.ndarray]
+    spec: ModelSpec, name: str, frame: pd.DataFrame, values: dict[str, np.ndarray]
 ) -> float:
+    value = values[name]
+    if name.endswith("deviation"):
+        sd = hand_sd(spec, name, frame, values)
+        return float(stats.norm(scale=sd).logpdf(value).sum())
     if name.startswith("z_"):
-        return float(stats.norm(scale=widths.get(name, 1.0)).logpdf(value).sum())
+        return float(stats.norm.logpdf(value).sum())
     if name == "trial_precision":
         return float(stats.gamma.logpdf(value, 2, scale=1 / 2).sum())
     if name in {"overall", "effect"}:
@@ -130,21 +138,38 @@ def test_the_log_density_of_a_point_is_the_joint_density_worked_out_by_hand(endi
     spec = load_model(f"pain_intensity{ending}")
     effects = effect_table(load_trials(), spec)
     model = build_model(spec, effects)
-    compiled = model.compile_fn(
-        model.logp(jacobian=False), mode="FAST_COMPILE", on_unused_input="ignore"
-    )
+    density = log_density(model)
     rng = np.random.default_rng(11)
     for _ in range(3):
-        point = free_point(model, rng)
-        values = dict(untransformed(name, value) for name, value in point.items())
-        widths = hand_widths(effects.frame, values)
-        expected = sum(hand_prior(spec, name, value, widths) for name, value in values.items())
+        values = natural_point(model, rng)
+        expected = sum(hand_prior(spec, name, effects.frame, values) for name in values)
         expected += stats.multivariate_normal.logpdf(
             effects.frame["yi"],
             hand_theta(spec, effects.frame, values),
             hand_errors(spec, effects.frame),
         )
-        assert float(compiled(point)) == pytest.approx(expected, rel=1e-9)
+        assert density(values) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["pain_intensity", "pain_intensity_robust", "any_adverse_event"])
+def test_gradients_are_those_of_finite_differences(name: str) -> None:
+    spec = load_model(name)
+    model = build_model(spec, effect_table(load_trials(), spec))
+    start = model.initial_point()
+    density = model.compile_fn(model.logp(), mode="FAST_COMPILE")
+    gradient = model.compile_fn(model.dlogp(), mode="FAST_COMPILE")
+    rng = np.random.default_rng(4)
+    point = {key: rng.normal(0, 0.5, np.shape(value)) for key, value in start.items()}
+    sizes = [max(1, point[value.name].size) for value in model.continuous_value_vars]
+    found = np.split(gradient(point), np.cumsum(sizes)[:-1])
+    for value, slopes in zip(model.continuous_value_vars, found, strict=True):
+        for place, slope in enumerate(slopes):
+            moved = []
+            for step in (1e-5, -1e-5):
+                flat = np.array(point[value.name], dtype=float).ravel()
+                flat[place] += step
+                moved.append(density(point | {value.name: flat.reshape(point[value.name].shape)}))
+            assert slope == pytest.approx((moved[0] - moved[1]) / 2e-5, rel=1e-5, abs=1e-5)
 
 
 def test_dimensions_coordinates_and_variables_are_the_contract(
@@ -177,7 +202,8 @@ def test_every_number_that_may_change_is_a_data_container(
     assert set(values) == {
         *numbers, "yi_observed", "error_whitening", "error_log_constant", "cell_of_contrast",
         "partition_of", "drug_of", "comparison_of", "comparison_apart", "comparison_together",
-        "trial_timepoint_apart", "trial_timepoint_together",
+        "visit_apart", "visit_together", "rough_effect", "rough_precision", "said_of_cell",
+        "known_of_cell", "cells_of_partition", "partitions_of_drug", "contrasts_of_comparison",
     }  # fmt: skip
     root = np.linalg.inv(values["error_whitening"])
     np.testing.assert_allclose(root @ root.T, pain.covariance, rtol=1e-10, atol=1e-10)

@@ -95,17 +95,19 @@ def counts(
         "outcome": outcome, "comparator": "placebo",
     }  # fmt: skip
     fit = _fit(cells, log_or, trials, people, spec, attrs)
-    size = sum(map(len, trials))
-    baseline = np.full((*log_or.shape[:2], size), np.log(control_risk / (1 - control_risk)))
+    baseline = np.full((*log_or.shape[:2], len(cells)), np.log(control_risk / (1 - control_risk)))
+    arms = [people * len(names) for names in trials]
+    events = [round(control_risk * size) for size in arms]
     more = {
-        "cell_of_contrast": [i for i, names in enumerate(trials) for _ in names],
-        "control_of_contrast": list(range(size)),
-        "n_control": [people] * size,
+        "trials_informative": [len(names) for names in trials],
+        "events": [2 * number for number in events],
+        "control_events": events,
+        "control_people": arms,
     }
     return HandMade(
         fit.attrs,
         fit.values
-        | {(group, "baseline"): baseline for group in ("posterior", "prior")}
+        | {(group, "baseline_log_odds"): baseline for group in ("posterior", "prior")}
         | {("constant_data", name): value for name, value in more.items()},
     )
 
@@ -116,8 +118,9 @@ def tree_of(fit: HandMade) -> xr.DataTree:
         "posterior": ("chain", "draw"), "prior": ("chain", "draw"), "constant_data": (),
     }  # fmt: skip
     last = {
-        "effect": "cell", "new_trial": "cell", "baseline": "control", "n_control": "control",
-        "trials": "cell", "participants": "cell",
+        "effect": "cell", "new_trial": "cell", "baseline_log_odds": "cell", "trials": "cell",
+        "participants": "cell", "trials_informative": "cell", "events": "cell",
+        "control_events": "cell", "control_people": "cell",
     }  # fmt: skip
     groups: dict[str, dict[str, Any]] = {group: {} for group in dims}
     for (group, name), values in fit.values.items():

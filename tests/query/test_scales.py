@@ -21,7 +21,7 @@ BASE = np.log(0.25)  # a risk of 0.2
 
 @dataclass
 class Counted:
-    """A fit to counts with one cell and two control arms of risk 0.2."""
+    """A fit to counts with one cell whose control risk is 0.2 in every draw."""
 
     benefit: str = "negative"
     values: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -33,11 +33,11 @@ class Counted:
                 (group, "cell"): ["ketamine/oral"], (group, "drug"): ["ketamine"],
                 (group, "route"): ["oral"], (group, "effect"): draws, (group, "new_trial"): draws,
                 (group, "theta"): draws, (group, "tau"): np.ones(LOG_OR.shape),
-                (group, "baseline"): np.full((*LOG_OR.shape, 2), BASE),
+                (group, "baseline_log_odds"): np.full((*LOG_OR.shape, 1), BASE),
             }  # fmt: skip
         known = {
-            "trials": [2], "participants": [80], "cell_of_contrast": [0, 0],
-            "control_of_contrast": [0, 1], "n_control": [20, 20],
+            "trials": [2], "participants": [80], "trials_informative": [1], "events": [9],
+            "control_events": [8], "control_people": [40],
         }  # fmt: skip
         self.values |= {("constant_data", name): value for name, value in known.items()}
 
@@ -86,6 +86,36 @@ def test_a_risk_difference_is_counted_at_the_control_risks_of_the_trials(harm):
     assert float(answer) == np.mean(treated - 0.2 >= 0.05)
     assert answer.records[0]["control_risk"] == pytest.approx(0.2)
     assert "by at least 50 in 1000" in answer.sentence
+
+
+def test_an_absolute_answer_says_which_risk_it_used_and_what_the_control_arms_showed(harm):
+    answer = prob_harm(harm, measure="RD", at_least=0.05)
+    row = answer.records[0]
+    assert row["control_risk_from"] == "baseline model"
+    assert row["control_risk_lower"] == pytest.approx(0.2) == row["control_risk_upper"]
+    assert (row["control_events"], row["control_people"]) == (8, 40)
+    assert (row["trials_informative"], row["events"]) == (1, 9)
+    assert "200 in 1000 (95 % 200 to 200; its control arms: 8 of 40)" in answer.sentence
+    assert "1 trial of these, where nobody or everybody had an event" in answer.sentence
+
+
+def test_an_exact_fit_at_a_named_risk_is_the_odds_ratio_at_another_place():
+    fit = Counted()
+    size = LOG_OR.shape[1]
+    points = {"weight": np.full(size, 1 / size), "replicate": np.arange(size) % 2}
+    points |= {"effect_mean": LOG_OR[0][:, None], "effect_sd": np.zeros((size, 1))}
+    fit.values |= {("mixture", name): values for name, values in points.items()}
+
+    class Exact(Counted):
+        @property
+        def attrs(self) -> dict[str, str]:
+            return super().attrs | {"engine": "exact"}
+
+    exact = Exact(values=dict(fit.values))
+    for measure, at_least in (("RD", 0.1), ("RR", 1.5), ("RD", 0.0), ("RD", 0.9)):
+        question = {"measure": measure, "at_least": at_least, "control_risk": 0.3}
+        for ask in (prob_harm, prob_benefit):
+            assert float(ask(exact, **question)) == pytest.approx(float(ask(fit, **question)))
 
 
 def test_a_control_risk_that_is_named_takes_the_place_of_the_trials(harm):

@@ -15,6 +15,7 @@ from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import BayesNmdaError
 from bayes_nmda.model.build import build_model
+from tests.model.densities import log_density, natural_point
 from bayes_nmda.model.priors import Prior
 from bayes_nmda.model.spec import ModelSpec
 
@@ -62,44 +63,25 @@ def test_the_order_of_rows_does_not_move_a_draw(
     xr.testing.assert_equal(one["posterior"].to_dataset(), two["posterior"].to_dataset())
 
 
-def log_density(spec: ModelSpec, effects: EffectTable) -> Callable[[dict[str, np.ndarray]], float]:
-    """Return the joint log density as a function of the free variables by name."""
-    model = build_model(spec, effects)
-    compiled = model.compile_fn(model.logp(jacobian=False), mode="FAST_COMPILE")
-    tops = {name: prior.upper for name, prior in spec.priors}
-
-    def at(point: dict[str, np.ndarray]) -> float:
-        inner = {}
-        for name, value in point.items():
-            if name in {"overall"} or name.startswith("z_"):
-                inner[name] = value
-            elif (top := tops[name]) is None:
-                inner[f"{name}_log__"] = np.log(value)
-            else:
-                inner[f"{name}_interval__"] = np.log(value / (top - value))
-        return float(compiled(inner))
-
-    return at
-
-
 @pytest.fixture
 def point(primary: ModelSpec, pain: EffectTable) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(9)
-    shapes = {rv.name: rv.shape.eval() for rv in build_model(primary, pain).free_RVs}
-    drawn = {name: rng.normal(0, 1, shape) for name, shape in shapes.items()}
-    scales = {name: np.abs(drawn[name]) * 4 + 1 for name, _ in primary.priors}
-    return drawn | scales | {"overall": drawn["overall"] * 5}
+    point = natural_point(build_model(primary, pain), np.random.default_rng(9), scale=4)
+    return {name: value / 4 if name.startswith("z_") else value for name, value in point.items()}
+
+
+def of(spec: ModelSpec, effects: EffectTable) -> Callable[[dict[str, np.ndarray]], float]:
+    return log_density(build_model(spec, effects))
 
 
 def test_swapping_all_arms_mirrors_the_posterior(
     primary: ModelSpec, pain: EffectTable, with_yi: WithYi, point: dict[str, np.ndarray]
 ) -> None:
-    swapped = log_density(primary, with_yi(pain, -pain.frame["yi"]))
+    swapped = of(primary, with_yi(pain, -pain.frame["yi"]))
     mirrored = {
-        name: -value if name == "overall" or name.startswith("z_") else value
+        name: value if name.startswith(("sd_", "tau")) else -value
         for name, value in point.items()
     }
-    original = log_density(primary, pain)(point)
+    original = of(primary, pain)(point)
     assert swapped(mirrored) == pytest.approx(original, rel=1e-12)
     assert swapped(point) != pytest.approx(original, rel=1e-6)
 
@@ -126,9 +108,10 @@ def test_another_unit_rescales_the_posterior_and_nothing_else(
     frame = pain.frame.assign(yi=c * pain.frame["yi"], sei=c * pain.frame["sei"])
     small = EffectTable(frame, c**2 * pain.covariance, pain.measure, pain.unit)
     scaled = {name: value if name.startswith("z_") else value * c for name, value in point.items()}
-    # six scalars and 31 observations have a density per unit
-    expected = log_density(primary, pain)(point) - (6 + 31) * np.log(c)
-    assert log_density(spec, small)(scaled) == pytest.approx(expected, rel=1e-12)
+    # observations, and all variables but the unit deviations, have a density per unit
+    units = 31 + sum(value.size for name, value in point.items() if not name.startswith("z_"))
+    expected = of(primary, pain)(point) - units * np.log(c)
+    assert of(spec, small)(scaled) == pytest.approx(expected, rel=1e-12)
 
 
 def test_an_uncut_prior_is_the_limit_of_a_cut_one(
@@ -136,7 +119,7 @@ def test_an_uncut_prior_is_the_limit_of_a_cut_one(
 ) -> None:
     far = primary.with_prior(tau=Prior.of("inverse_gamma", 1.69, 10.5, upper=1e9))
     uncut = primary.with_prior(tau=("inverse_gamma", 1.69, 10.5))
-    one, two = log_density(far, pain)(point), log_density(uncut, pain)(point)
+    one, two = of(far, pain)(point), of(uncut, pain)(point)
     assert one == pytest.approx(two, abs=1e-6)
 
 
