@@ -1,4 +1,4 @@
-"""``bayes-nmda ask``: one command a query, over stored posteriors.
+"""``bayes-nmda ask``: one command a query, over stored posteriors, or exact ones made now.
 
 Nothing is sampled, and neither pandas, xarray nor PyMC is imported: the store is read with h5py
 and the queries need NumPy. The one exception is ``evidence-map``, which reads the tables.
@@ -30,7 +30,11 @@ from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.selection import SELECTORS
 from bayes_nmda.terms import AGAINST, RESPONDERS
 
-app = App(name="ask", help="Ask a stored posterior; nothing is sampled.", help_format="plaintext")
+app = App(
+    name="ask",
+    help="Ask a posterior, stored or computed exactly; nothing is sampled.",
+    help_format="plaintext",
+)
 _NEEDED: Final = "NNT"
 
 

@@ -99,10 +99,15 @@ OWN: Final = OnScale()
 
 
 def draws_from(model: str) -> query.Draws:
-    """Return the stored fit that answers for a model."""
-    from bayes_nmda.posterior.store import find, read
+    """Return the fit that answers for a model: the stored one if fresh, else the exact one, now."""
+    from bayes_nmda.errors import StaleError, StoreError
+    from bayes_nmda.posterior.store import find, made_now, read
 
-    return query.draws_of(read(find(model)))
+    try:
+        return query.draws_of(read(find(model)))
+    except (StaleError, StoreError) as error:
+        why = str(error)
+    return query.draws_of(made_now(model, why, lambda text: print(text, file=sys.stderr)))
 
 
 def print_answer(answer: query.Answer, *, as_json: bool) -> None:

@@ -179,9 +179,7 @@ def _model_status(name: str) -> Row:
         return _state(f"model {name}", "stale", str(error))
     except StoreError as error:
         return _state(f"model {name}", "missing", str(error))
-    shipped = path.parent == paths.latest() / "posteriors"
-    why = "in the last good report" if shipped else f"stored as {path.name}"
-    return _state(f"model {name}", "fresh", why)
+    return _state(f"model {name}", "fresh", f"stored as {path.name}")
 
 
 def _report_status(name: str, models: list[Row]) -> Row:

@@ -33,7 +33,7 @@ from bayes_nmda.model.likelihoods import (
     log_density,
     replicated,
 )
-from bayes_nmda.model.structure import Groups, Layout
+from bayes_nmda.model.structure import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,7 +167,11 @@ def _given_totals(theta: Any, counts: Counts, *, spare: bool) -> None:
             _data(f"ways{suffix}", support.ways),
             _data(f"log_ways{suffix}", support.log_ways),
         ]
-        core += [f"(t{number},d{number})", f"(t{number},k{number},d{number})", f"(t{number},k{number})"]
+        core += [
+            f"(t{number},d{number})",
+            f"(t{number},k{number},d{number})",
+            f"(t{number},k{number})",
+        ]
     pm.CustomDist(
         "events",
         theta,
@@ -466,9 +470,7 @@ def _visits(layout: Layout, within: float, sd: Any, distance: Any, known: Any) -
     shared = sd * pm.Normal("z_visit_shared", dims="contrast_group")
     mixed = (_data("visit_together", together) * shared[None, :]).sum(axis=1)
     own = _data("visit_apart", apart) * sd
-    return mixed + _deviation(
-        "visit_deviation", "contrast", own, known * (distance - mixed), known
-    )
+    return mixed + _deviation("visit_deviation", "contrast", own, known * (distance - mixed), known)
 
 
 def _pooled(

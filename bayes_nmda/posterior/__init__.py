@@ -1,4 +1,4 @@
-"""Posteriors: by NUTS, and exactly where the model is Gaussian; their gates and their store.
+"""Posteriors: by NUTS and by the exact engine; their gates and their store.
 
 The folder and the function `store.posterior` share a name, and Python binds a folder to its parent
 on import. So that ``nmda.posterior("pain_intensity")`` works whatever was imported before, the
@@ -19,7 +19,7 @@ class _Posterior(ModuleType):
     """The folder as a module that can be called."""
 
     def __call__(self, name: str) -> xr.DataTree:
-        """Return the stored posterior of a model; see `store.posterior`."""
+        """Return the posterior of a model; see `store.posterior`."""
         from bayes_nmda.posterior.store import posterior
 
         return posterior(name)

@@ -33,7 +33,9 @@ _INTERVAL, _FLAT = 0.02, 30.0
 _POINTS = 16
 
 
-def baseline_posterior(spec: ModelSpec, effects: EffectTable, layout: Layout, seed: int) -> Weighted:
+def baseline_posterior(
+    spec: ModelSpec, effects: EffectTable, layout: Layout, seed: int
+) -> Weighted:
     """Return the posterior of the mean log odds of an event in control arms of each cell.
 
     Parameters

@@ -165,7 +165,10 @@ class Arms:
         """Return the log likelihood, by a trapezoidal rule over the midpoint."""
         block = max(1, 2 * _CHUNK // _COARSE)
         parts = [
-            self._at(theta[first : first + block], None if spread is None else spread[first : first + block])
+            self._at(
+                theta[first : first + block],
+                None if spread is None else spread[first : first + block],
+            )
             for first in range(0, len(theta), block)
         ]
         return Derivatives(*(np.concatenate(part) for part in zip(*parts, strict=True)))
@@ -254,7 +257,9 @@ class Arms:
         wide = 1.0 / spread[:, None, None]
         alpha, beta = np.maximum(risk * wide, _TINY), np.maximum(rest * wide, _TINY)
         others = self.n - self.events
-        score = digamma(alpha + self.events) - digamma(alpha) - digamma(beta + others) + digamma(beta)
+        score = (
+            digamma(alpha + self.events) - digamma(alpha) - digamma(beta + others) + digamma(beta)
+        )
         bend = (
             polygamma(1, alpha + self.events) - polygamma(1, alpha)
             + polygamma(1, beta + others) - polygamma(1, beta)
@@ -358,9 +363,7 @@ class Curve:
         places = 2 * int(np.ceil(end / _INTERVAL)) + 1
         theta = np.linspace(-end, end, places)
         found = table.at(theta[:, None])
-        return cls.through(
-            end, theta[1] - theta[0], found.value[None], found.gradient[:, 0][None]
-        )
+        return cls.through(end, theta[1] - theta[0], found.value[None], found.gradient[:, 0][None])
 
     def at(self, x: Floats, order: int = 0) -> list[Floats]:
         """Return value and, up to ``order``, slope and curvature; ``x`` is (P, …)."""
@@ -507,9 +510,7 @@ def averaged(curve: Curve, mean: Floats, variance: Floats) -> Averaged:
     return Averaged((top + np.log(total))[..., 0] + np.log(width), at, share / total)
 
 
-def drawn_effects(
-    curve: Curve, mean: Floats, variance: Floats, rng: np.random.Generator
-) -> Floats:
+def drawn_effects(curve: Curve, mean: Floats, variance: Floats, rng: np.random.Generator) -> Floats:
     """Return draws of true effects given the counts, their expectations and variances, shape (P,).
 
     Parameters
@@ -530,7 +531,10 @@ def drawn_effects(
         node = np.minimum((below < rng.random((len(part), 1))).sum(axis=1), theta.shape[1] - 1)
         rows = np.arange(len(part))
         # anywhere between the middles of the intervals on both sides
-        left, right = theta[rows, np.maximum(node - 1, 0)], theta[rows, np.minimum(node + 1, theta.shape[1] - 1)]
+        left, right = (
+            theta[rows, np.maximum(node - 1, 0)],
+            theta[rows, np.minimum(node + 1, theta.shape[1] - 1)],
+        )
         here = theta[rows, node]
         u = rng.random(len(part)) - 0.5
         out[part] = here + np.where(u < 0, u * (here - left), u * (right - here))
@@ -563,7 +567,9 @@ def log_average(
     return out[0], out[1], out[2]
 
 
-def _chunks(order: NDArray[np.intp], variance: Floats, width: int, curve: Curve) -> list[NDArray[np.intp]]:
+def _chunks(
+    order: NDArray[np.intp], variance: Floats, width: int, curve: Curve
+) -> list[NDArray[np.intp]]:
     """Return points of like variance together, few enough for the cache."""
     root = np.sqrt(variance[order])
     reach = np.arcsinh(_FARTHEST * np.sqrt(1 + variance[order] * curve.sharpest))

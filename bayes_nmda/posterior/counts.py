@@ -60,11 +60,7 @@ def count_constants(counts: Counts, layout: Layout) -> xr.Dataset:
     rows = [np.flatnonzero(layout.cell_of_contrast == cell) for cell in cells]
     tables = [np.unique(counts.table_of_contrast[of_cell]) for of_cell in rows]
     trials = [
-        {
-            int(layout.trial_of_contrast[row])
-            for row in of_cell
-            if _says_something(counts, row)
-        }
+        {int(layout.trial_of_contrast[row]) for row in of_cell if _says_something(counts, row)}
         for of_cell in rows
     ]
     control = [counts.events_c[of_cell].sum() for of_cell in tables]
@@ -81,7 +77,9 @@ def count_constants(counts: Counts, layout: Layout) -> xr.Dataset:
         {
             "n": ("arm", counts.n),
             "treated": ("arm", counts.treated.astype(np.int64)),
-            **{name: ("cell", np.array(values, dtype=np.int64)) for name, values in by_cell.items()},
+            **{
+                name: ("cell", np.array(values, dtype=np.int64)) for name, values in by_cell.items()
+            },
         },
         {"arm": list(arm_labels(counts, layout)), "cell": list(layout.cells)},
     )

@@ -48,8 +48,7 @@ def diagnose(tree: xr.DataTree) -> pd.DataFrame:
     Parameters
     ----------
     tree
-        A fit. One that was shipped with the package has lost the draws that gates are computed
-        from; its table is the one that was computed when it was made.
+        A fit.
 
     Returns
     -------
@@ -66,8 +65,6 @@ def diagnose(tree: xr.DataTree) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if "bundled" in tree.attrs:
-        return recorded_gates(tree)
     spec = json.loads(tree.attrs["spec"])
     if tree.attrs["engine"] == "exact":
         from bayes_nmda.posterior.exact_gates import exact_gates

@@ -267,15 +267,14 @@ def exact_posterior(
     Raises
     ------
     UsageError
-        If the analysis is not Gaussian; the message names NUTS.
+        If the analysis is one of counts.
     FitError
         If the data cannot be integrated over.
     """
-    reason = obstacle(spec)
-    if reason is not None:
+    if spec.likelihood.family != "normal":
         raise UsageError(
-            f"model {spec.name}: engine='exact' needs an analysis that is Gaussian; {reason}; "
-            "use engine='nuts'"
+            f"model {spec.name}: found counts; allowed here are differences, whose effects are "
+            "normal given the standard deviations. Counts have fit(..., engine='exact')"
         )
     for name, value, least in (("points", points, 1), ("replicates", replicates, 2)):
         if value is not None and (value < least or (name == "points" and value & (value - 1))):

@@ -32,8 +32,6 @@ from bayes_nmda.posterior.count_likelihood import (
 from bayes_nmda.posterior.importance import Points, matched_proposal, pareto_k
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.priors import Prior
     from bayes_nmda.model.spec import ModelSpec
@@ -142,7 +140,9 @@ class Joint:
 
     def root(self, tau: Floats, visit: Floats) -> Floats:
         """Return the root of the covariance of its deviations, shape (P, d, d)."""
-        covariance = tau[:, None, None] ** 2 * self.comparison + visit[:, None, None] ** 2 * self.visit
+        covariance = (
+            tau[:, None, None] ** 2 * self.comparison + visit[:, None, None] ** 2 * self.visit
+        )
         size = len(self.cells)
         trace = np.trace(covariance, axis1=1, axis2=2)[:, None, None]
         return np.linalg.cholesky(covariance + _JITTER * trace * np.eye(size))
@@ -181,9 +181,7 @@ class Hierarchy:
 
     def covariance(self, scales: dict[str, Floats]) -> Floats:
         """Return the prior covariance of levels at each point, shape (P, level, level)."""
-        total = sum(
-            scales[name][:, None, None] ** 2 * share for name, share in self.shares.items()
-        )
+        total = sum(scales[name][:, None, None] ** 2 * share for name, share in self.shares.items())
         jitter = _JITTER * scales["sd_location"][:, None, None] ** 2
         return np.asarray(total + jitter * np.eye(self.levels))
 
@@ -576,7 +574,9 @@ def _sharpened(density: Floats) -> Floats:
     return np.asarray(np.fft.irfft(spectrum, padded.shape[-1], axis=-1)[..., :size])
 
 
-def hierarchies(spec: ModelSpec, effects: EffectTable, layout: Layout) -> list[tuple[Hierarchy, Integers]]:
+def hierarchies(
+    spec: ModelSpec, effects: EffectTable, layout: Layout
+) -> list[tuple[Hierarchy, Integers]]:
     """Return the hierarchies of an analysis, each with the positions of its cells.
 
     One, or one for each cell where cells are analysed alone.
@@ -621,7 +621,9 @@ def _hierarchy(spec: ModelSpec, layout: Layout, counts: Counts, alone: int | Non
         if alone is not None:
             rows = rows[layout.cell_of_contrast[rows] == alone]
         tables = dict.fromkeys(counts.table_of_contrast[rows].tolist())
-        rows = rows[np.isin(counts.table_of_contrast[rows], [t for t in tables if counts.informative[t]])]
+        rows = rows[
+            np.isin(counts.table_of_contrast[rows], [t for t in tables if counts.informative[t]])
+        ]
         if not len(rows):
             continue  # it says nothing about a ratio
         found = [

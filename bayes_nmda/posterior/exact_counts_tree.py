@@ -19,17 +19,15 @@ from bayes_nmda.posterior.count_likelihood import Arms, drawn_effects, table_of
 from bayes_nmda.posterior.counts import count_constants, count_groups
 from bayes_nmda.posterior.exact_counts import (
     Hierarchy,
-    Parameters,
     Weighted,
     conditional_levels,
     hierarchies,
     integrate,
     parameters_of,
 )
-from bayes_nmda.posterior.labels import constants, with_labels
+from bayes_nmda.posterior.labels import PRIOR_DRAWS, constants, with_labels
 from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.predictive import new_trial
-from bayes_nmda.posterior.prior_draws import PRIOR_DRAWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,7 +197,9 @@ def _anything(
     if _alone(spec):
         tau = np.stack([at["tau"] for at in scales], axis=1)[:, cell]
     else:
-        tau = np.sqrt(scales[0]["tau"] ** 2 + scales[0].get("sd_trial_timepoint", 0.0) ** 2)[:, None]
+        tau = np.sqrt(scales[0]["tau"] ** 2 + scales[0].get("sd_trial_timepoint", 0.0) ** 2)[
+            :, None
+        ]
     return np.asarray(effect[:, cell] + tau * rng.standard_normal((len(effect), len(cell))))
 
 
@@ -278,12 +278,16 @@ def _prior(
         zero = np.zeros(2 * half)
         drug = layout.drug_of_partition
         overall = location + at["sd_location"][:, None] * mirrored(1)
-        partition = overall + at.get("sd_drug", zero)[:, None] * mirrored(len(layout.drugs))[:, drug]
+        partition = (
+            overall + at.get("sd_drug", zero)[:, None] * mirrored(len(layout.drugs))[:, drug]
+        )
         partition = partition + at.get("sd_route", zero)[:, None] * mirrored(len(drug))
         effect = partition[:, layout.partition_of_cell]
         effect = effect + at.get("sd_timepoint", zero)[:, None] * mirrored(cells)
         within = spec.structure.multi_arm_correlation
-        own = mirrored(len(layout.comparisons)) @ _root(layout.comparison_groups.correlation(within))
+        own = mirrored(len(layout.comparisons)) @ _root(
+            layout.comparison_groups.correlation(within)
+        )
         visit = mirrored(len(layout.contrasts)) @ _root(layout.contrast_groups.correlation(within))
         deviation = at["tau"][:, None] * own[:, layout.comparison_of_contrast]
         deviation = deviation + at.get("sd_trial_timepoint", zero)[:, None] * visit

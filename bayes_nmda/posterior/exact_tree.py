@@ -17,11 +17,10 @@ from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.exact import ExactPosterior, Mixture, exact_posterior
 from bayes_nmda.posterior.exact_counts_tree import exact_counts, mixture_of
 from bayes_nmda.posterior.gaussian import SCALES
-from bayes_nmda.posterior.labels import constants, with_labels
+from bayes_nmda.posterior.labels import PRIOR_DRAWS, constants, with_labels
 from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.matrices import Floats
 from bayes_nmda.posterior.predictive import difference_groups, new_trial
-from bayes_nmda.posterior.prior_draws import PRIOR_DRAWS
 from bayes_nmda.posterior.sample import attributes, with_information
 
 if TYPE_CHECKING:

@@ -398,9 +398,11 @@ class _Given:
             rows = gaussian.block_starts[:-1][sizes == size][:, None] + np.arange(size)
             pick = (rows[:, :, None], rows[:, None, :])
             loose, own = width[:, rows], scale[:, rows]
-            spread = tau2[:, None, None, None] * (
-                gaussian.trial_correlation[pick] * (loose[..., :, None] * loose[..., None, :])
-            ) + visit2[:, None, None, None] * gaussian.visit_correlation[pick]
+            spread = (
+                tau2[:, None, None, None]
+                * (gaussian.trial_correlation[pick] * (loose[..., :, None] * loose[..., None, :]))
+                + visit2[:, None, None, None] * gaussian.visit_correlation[pick]
+            )
             errors = gaussian.errors[pick] * (own[..., :, None] * own[..., None, :])
             precision, log_of = _inverse(spread + errors)
             log_det += log_of.sum(axis=1)
@@ -421,7 +423,7 @@ class _Given:
         """Return the same at chosen points, which may repeat."""
 
         def of(values: Floats) -> Floats:
-            return values if len(values) == 1 else values[points]
+            return values if len(values) < len(self.scales) else values[points]
 
         blocks = tuple(
             _Block(b.rows, of(b.precision), of(b.spread), of(b.errors)) for b in self.blocks
@@ -461,7 +463,9 @@ class _Given:
         drug[gaussian.partition] = gaussian.drug
         same_drug = (drug[:, None] == gaussian.drug).astype(float)
         same = (np.arange(partitions)[:, None] == gaussian.partition).astype(float)
-        first = np.broadcast_to(overall2[:, None, None], (len(overall2), 1, len(gaussian.partition)))
+        first = np.broadcast_to(
+            overall2[:, None, None], (len(overall2), 1, len(gaussian.partition))
+        )
         middle = (
             overall2[:, None, None]
             + (self.scales[:, 1] ** 2)[:, None, None] * same_drug

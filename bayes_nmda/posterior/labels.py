@@ -11,6 +11,9 @@ from bayes_nmda.terms import AGAINST, SEPARATOR
 if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable
 
+#: Draws from the prior; a power of two, as a Sobol sequence needs.
+PRIOR_DRAWS = 2048
+
 
 def with_labels(draws: xr.Dataset) -> xr.Dataset:
     """Return draws whose cells and partitions also carry drug, route and timepoint."""

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_nmda.model.build import DEVIATIONS, prior_of
+from bayes_nmda.posterior.labels import PRIOR_DRAWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from pytensor.tensor.variable import TensorVariable
 
     from bayes_nmda.model.spec import ModelSpec
-
-#: A power of two, as a Sobol sequence needs.
-PRIOR_DRAWS = 2048
 
 
 def prior_draws(model: pm.Model, spec: ModelSpec, seed: int) -> xr.Dataset:
@@ -119,10 +117,10 @@ def _quantile(
         from scipy.special import erfcinv
 
         return np.asarray(-np.sqrt(2.0) * erfcinv(2 * uniform))
-    if rv.name in DEVIATIONS:  # normal around 0, its SD first among its parameters
+    if rv.name in DEVIATIONS:  # normal around 0, the centre first and then the SD
         from scipy.special import ndtri
 
-        (sd,) = _at_all_draws([rv.owner.op.dist_params(rv.owner)[0]], drawn)
+        (sd,) = _at_all_draws([rv.owner.op.dist_params(rv.owner)[1]], drawn)
         return np.asarray(sd * ndtri(uniform))
     p = pt.tensor("p", dtype="float64", shape=uniform.shape[1:])
     (quantiles,) = _at_all_draws([pm.icdf(rv, p)], {p: uniform, **drawn})

@@ -13,27 +13,23 @@ import contextlib
 import dataclasses
 import gc
 import hashlib
-import importlib.metadata
 import json
-import platform
-from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import xarray as xr
 
 from bayes_nmda.errors import FitError, QueryError, UsageError
-from bayes_nmda.model.build import build_model
 from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.baseline import baseline_log_odds, prior_baseline_log_odds
+from bayes_nmda.posterior.code import versions
 from bayes_nmda.posterior.counts import count_constants, count_groups
 from bayes_nmda.posterior.diagnostics import record_gates
-from bayes_nmda.posterior.exact import chosen_engine
+from bayes_nmda.posterior.exact import chosen_engine, obstacle
 from bayes_nmda.posterior.labels import constants, with_labels
 from bayes_nmda.posterior.log_prior import log_prior
 from bayes_nmda.posterior.predictive import difference_groups, new_trial
-from bayes_nmda.posterior.prior_draws import prior_draws
 from bayes_nmda.terms import Engine
 
 if TYPE_CHECKING:
@@ -45,22 +41,7 @@ if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.spec import ModelSpec
 
-#: Packages whose version may move a draw.
-PACKAGES = ("bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray")
-
 _compiled: dict[str, Any] = {}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of every package that may move a draw."""
-    return dict(_versions())
-
-
-@cache
-def _versions() -> tuple[tuple[str, str], ...]:
-    """Return `versions` as pairs; they cannot change while a process runs."""
-    found = {package: importlib.metadata.version(package) for package in PACKAGES}
-    return tuple({"python": platform.python_version(), **found}.items())
 
 
 def fit(
@@ -82,8 +63,8 @@ def fit(
     effects
         Its contrasts.
     engine
-        ``"nuts"``: No-U-Turn sampling by nutpie. ``"exact"``: without MCMC, where effects are
-        normal given the standard deviations. ``"auto"``: exact where it applies, else NUTS.
+        ``"nuts"``: No-U-Turn sampling by nutpie. ``"exact"``: without MCMC, for every model that
+        ships. ``"auto"``: exact where it applies, else NUTS.
     seed, draws, chains
         Instead of the numbers in the model file: one integer for all randomness, draws of a chain
         that are kept after tuning, and chains.
@@ -102,6 +83,8 @@ def fit(
         If the engine is unknown or cannot do this analysis, or a number is not positive.
     FitError
         If the sampler cannot start.
+    QueryError
+        If no trial says anything about a ratio of counts.
 
     References
     ----------
@@ -115,6 +98,11 @@ def fit(
             raise UsageError(f"fit: found {name}={value}; allowed is an integer from {least} up")
     say = progress or (lambda _: None)
     seed = spec.sampling.seed if seed is None else seed
+    reason = obstacle(spec)
+    if engine == "exact" and reason is not None:
+        raise UsageError(
+            f"model {spec.name}: engine='exact' cannot do this analysis: {reason}; use engine='nuts'"
+        )
     used, refused = effects, {}
     if spec.likelihood.family != "normal":
         used, refused = with_information(spec, effects)
@@ -131,9 +119,7 @@ def fit(
     return tree
 
 
-def with_information(
-    spec: ModelSpec, effects: EffectTable
-) -> tuple[EffectTable, dict[str, int]]:
+def with_information(spec: ModelSpec, effects: EffectTable) -> tuple[EffectTable, dict[str, int]]:
     """Return the contrasts that an analysis of counts can speak of, and the cells that it refuses.
 
     Parameters
@@ -198,6 +184,9 @@ def _fit_nuts(
     chains: int | None,
     say: Callable[[str], None],
 ) -> xr.DataTree:
+    # here, because an exact fit needs no PyMC, which takes seconds to import
+    from bayes_nmda.model.build import build_model
+
     model = build_model(spec, effects)
     say("compiling")
     compiled = _compile(build_model(spec, effects, spare=True), spec)
@@ -297,6 +286,8 @@ def _without_spares(raw: xr.DataTree, model: pm.Model) -> xr.DataTree:
 def _assemble(
     raw: xr.DataTree, model: pm.Model, spec: ModelSpec, effects: EffectTable, seed: int
 ) -> xr.DataTree:
+    from bayes_nmda.posterior.prior_draws import prior_draws
+
     layout = Layout.of(effects.frame)
     rng_new, rng_rep, rng_prior_new, rng_prior_rep = np.random.default_rng(seed).spawn(4)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ KEPT = 3
 ABANDONED = 3600.0
 _REQUIRED = frozenset(
     {"model", "engine", "seed", "draws", "chains", "spec", "spec_hash", "rows_hash"}
-    | {"model_files", "versions", "key", "inputs"}
+    | {"model_files", "versions", "key", "inputs", "code", "code_bytes"}
 )
 
 
@@ -87,17 +86,6 @@ def files_of(name: str) -> list[Path]:
     )
 
 
-def _shipped(name: str) -> Iterator[Path]:
-    path = paths.latest() / "posteriors" / f"{name}.nc"
-    if path.is_file():
-        yield path
-
-
-def candidates(name: str) -> list[Path]:
-    """Return the files that may answer for a model: stored ones, then the one shipped."""
-    return [*files_of(name), *_shipped(name)]
-
-
 def verified(path: Path) -> Path:
     """Return the path if the file's bytes are those that were written, else raise `StoreError`."""
     try:
@@ -108,22 +96,11 @@ def verified(path: Path) -> Path:
             f"{path.name}: it cannot be read: {error.strerror}. Mend its permissions, or run "
             f"`bayes-nmda fit {model_of(path)}`"
         ) from error
-    if path.parent == folder():
-        expected, by = path.name.rsplit(".", 3)[2], "its name"
-    else:
-        manifest = paths.latest() / "manifest.json"
-        try:
-            listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-            expected, by = str(listed[f"posteriors/{path.name}"]), "manifest.json"
-        except (OSError, ValueError, KeyError) as error:
-            raise StoreError(
-                f"{path.name}: the manifest of the last good report is missing or does not list "
-                "it; run `bayes-nmda report --force`"
-            ) from error
-    if not digest.startswith(expected):
+    expected = path.name.rsplit(".", 3)[2]
+    if len(expected) != DIGITS or digest[:DIGITS] != expected:
         raise StoreError(
-            f"{path.name}: its bytes have the SHA-256 {digest[:DIGITS]}…, {by} says "
-            f"{expected[:DIGITS]}…: the file is corrupt. Delete it and run `bayes-nmda fit "
+            f"{path.name}: its bytes have the SHA-256 {digest[:DIGITS]}…, its name says {expected}…: "
+            "the file is corrupt. Move it out of the store, or run `bayes-nmda fit "
             f"{model_of(path)}`"
         )
     return path

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,10 @@ from bayes_nmda import paths
 from bayes_nmda.errors import StaleError, StoreError
 from bayes_nmda.model.files import locate
 from bayes_nmda.model.spec import load_model, model_inputs
-from bayes_nmda.posterior import shelf
+from bayes_nmda.posterior import code, shelf
 from bayes_nmda.posterior.keys import DIGITS, fit_key, key_of
 from bayes_nmda.posterior.shelf import folder
-from bayes_nmda.posterior.stored import Stored, bundle, content, put, read, rounded
+from bayes_nmda.posterior.stored import Stored, content, put, read, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Stored",
-    "bundle",
     "find",
     "fit_key",
     "folder",
@@ -75,7 +75,14 @@ def _signed(tree: xr.DataTree, inputs: Mapping[str, str]) -> xr.DataTree:
     used = json.loads(attrs["versions"])
     key = key_of(attrs["rows_hash"], attrs["spec_hash"], numbers, attrs["engine"], used)
     final = tree.copy()
-    final.attrs = {**attrs, "key": key, "inputs": json.dumps(dict(inputs))}
+    says = code.digests()
+    final.attrs = {
+        **attrs,
+        "key": key,
+        "inputs": json.dumps(dict(inputs)),
+        "code": json.dumps(says),
+        "code_bytes": json.dumps(code.bytes_of(says)),
+    }
     return final
 
 
@@ -185,33 +192,58 @@ def obtain(
     return stored, require_gates(stored, recorded_gates(stored))
 
 
-def posterior(name: str) -> xr.DataTree:
-    """Return the posterior of a model, stored or shipped with the package; it never samples.
+def posterior(name: str, *, say: Callable[[str], None] | None = None) -> xr.DataTree:
+    """Return the posterior of a model: the stored fit if it is fresh, else the exact one, made now.
 
     Parameters
     ----------
     name
         A model in ``models/``.
+    say
+        Called with a short text if something has to be computed; by default standard error.
 
     Returns
     -------
     xarray.DataTree
-        All groups where it was fitted here; a shipped one has posterior, prior, observed_data and
-        constant_data. Where both engines answer it is the fit by NUTS; where only the exact engine
-        does, it is that one. The attribute ``engine`` tells which, and so does every answer.
+        The groups of `bayes_nmda.fit`. Where both engines are stored it is the fit by NUTS. The
+        attribute ``engine`` tells which, and so does every answer. Nothing is sampled by MCMC.
 
     Raises
     ------
-    StaleError
-        If data or model file moved on since it was made; the message says which.
-    StoreError
-        If there is none, or its bytes changed since it was written.
+    FitError
+        If the exact fit does not pass its gates.
     """
-    return shelf.open_tree(find(name))
+    try:
+        return shelf.open_tree(find(name))
+    except (StaleError, StoreError) as error:
+        why = str(error)
+    return made_now(name, why, say or (lambda text: print(text, file=sys.stderr)))
+
+
+def made_now(name: str, why: str, say: Callable[[str], None]) -> xr.DataTree:
+    """Return the exact fit of a model, computed and stored.
+
+    Where it cannot be stored it is returned all the same, and ``say`` is told.
+    """
+    from bayes_nmda.data import load_trials
+    from bayes_nmda.effects import effect_table
+    from bayes_nmda.posterior.diagnostics import recorded_gates, require_gates
+    from bayes_nmda.posterior.sample import fit
+
+    spec, trials = load_model(name), load_trials()
+    say(f"{spec.name}: computing it exactly, because {why.split('; run')[0]}")
+    tree = fit(spec, effect_table(trials, spec), engine="exact")
+    require_gates(tree, recorded_gates(tree))
+    signed = _signed(rounded(tree), trials.digests)
+    try:
+        _put(signed)
+    except StoreError as error:
+        say(f"{error} The answer holds.")
+    return signed
 
 
 def find(name: str) -> Path:
-    """Return the file that answers for a model now; see `posterior`.
+    """Return the stored file that answers for a model now.
 
     Digests of the data tables and model files are compared first, which needs no table to be read;
     only if one moved are the rows and the model themselves compared. A fit by NUTS goes before one
@@ -223,7 +255,7 @@ def find(name: str) -> Path:
     now = table_digests() | {f"models/{file}": digest for file, digest in files}
     older: list[Path] = []
     exact = None
-    for path in shelf.candidates(locate(name, paths.models()).stem):
+    for path in shelf.files_of(locate(name, paths.models()).stem):
         try:
             attrs = shelf.attributes(shelf.verified(path))
         except StoreError:
@@ -232,7 +264,7 @@ def find(name: str) -> Path:
             continue
         if not _sampled_as(attrs, sampling):
             continue
-        if _inputs(attrs) != now:
+        if _inputs(attrs) != now or other_code(attrs):
             older.append(path)
         elif attrs["engine"] == "nuts":
             return path
@@ -257,9 +289,15 @@ def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
     effects = effect_table(load_trials(), spec)
     for path in sorted(candidates, key=lambda path: shelf.attributes(path)["engine"] != "nuts"):
         attrs = shelf.attributes(path)
-        if (attrs["rows_hash"], attrs["spec_hash"]) == (effects.hash, spec.hash):
+        same = (attrs["rows_hash"], attrs["spec_hash"]) == (effects.hash, spec.hash)
+        if same and not other_code(attrs):
             return path
     attrs = shelf.attributes(candidates[0])
+    if changed := other_code(attrs):
+        raise StaleError(
+            f"the posterior of {name} was computed by other code (changed: {', '.join(changed)}); "
+            f"run `bayes-nmda fit {name}`"
+        )
     moved = [what for what, old, new in (
         ("the model file", attrs["spec_hash"], spec.hash),
         ("the rows that it selects from data/", attrs["rows_hash"], effects.hash),
@@ -270,6 +308,14 @@ def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
         f"the posterior of {name} is older than {' and '.join(moved)} (changed: "
         f"{', '.join(changed)}); run `bayes-nmda fit {name}`"
     )
+
+
+def other_code(attrs: Mapping[str, Any]) -> list[str]:
+    """Return which modules, and series of packages, are not those that computed a fit."""
+    was = code.series(json.loads(attrs["versions"]))
+    now = code.series(code.versions())
+    packages = [f"{name} {now[name]}" for name in now if was.get(name) != now[name]]
+    return [*code.moved(json.loads(attrs["code"]), json.loads(attrs["code_bytes"])), *packages]
 
 
 def _sampled_as(attrs: Mapping[str, Any], sampling: Sampling) -> bool:

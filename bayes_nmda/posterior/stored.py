@@ -90,31 +90,6 @@ def _round(values: xr.DataArray) -> xr.DataArray:
     return values.copy(data=whole.astype(np.float32))
 
 
-def bundle(tree: xr.DataTree) -> xr.DataTree:
-    """Return the part of a stored fit that answers questions; it fits into a wheel.
-
-    Left out are the standard normal deviations, predictive draws, likelihoods and statistics of the
-    sampler; everything the queries read is the same to the last bit.
-    """
-    import xarray as xr
-
-    kept = {}
-    for group in ("posterior", "prior"):
-        dataset = tree[group].to_dataset()
-        drop = [n for n in dataset.data_vars if str(n).startswith("z_") or n == "trial_precision"]
-        drop += ["theta"] if group == "prior" else []
-        dataset = dataset.drop_vars(drop)
-        used = {dim for values in dataset.data_vars.values() for dim in values.dims}
-        unused = [name for name, values in dataset.coords.items() if not set(values.dims) <= used]
-        kept[group] = dataset.drop_vars(unused)
-    for group in ("observed_data", "constant_data", "mixture"):
-        if group in tree.children:  # only the exact engine makes a mixture
-            kept[group] = tree[group].to_dataset()
-    small = xr.DataTree.from_dict(kept)
-    small.attrs = {**tree.attrs, "bundled": "true"}
-    return small
-
-
 class Stored:
     """A stored posterior, read array by array without xarray or pandas.
 
@@ -157,7 +132,7 @@ class Stored:
 
 
 def model_of(path: Path) -> str:
-    """Return the name of the model that a stored or shipped posterior is of, by its file name."""
+    """Return the name of the model that a stored posterior is of, by its file name."""
     return re.sub(r"(\.[0-9a-f]+\.[0-9a-f]+)?\.nc$", "", path.name)
 
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, cast, get_args
 
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.draws import Cell, Draws
-from bayes_nmda.terms import AGAINST, SEPARATOR, DRUGS, ROUTES, TARGETS, TIMEPOINTS, Target
+from bayes_nmda.terms import AGAINST, DRUGS, ROUTES, SEPARATOR, TARGETS, TIMEPOINTS, Target
 
 Selector = str | Iterable[str] | None
 Thresholds = float | Iterable[float] | None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayes_nmda import __version__, paths
-from bayes_nmda.errors import FitError, LockedError, ReportError, StoreError
+from bayes_nmda.errors import FitError, LockedError
 from bayes_nmda.report import provenance, publish, staleness
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.staleness import what_is_stale
@@ -137,7 +137,6 @@ def _build(definition: ReportDefinition, durations: dict[str, float], say: Say) 
         files = _files(content, found)
         folder = publish.build_folder(key)
         publish.write_files(folder, files)
-        _write_posteriors(folder, content)
     manifest = _manifest(definition, content, found, key) | {
         "files": publish.digests(folder),
         "durations": durations,
@@ -216,22 +215,6 @@ def _files(content: Content, found: dict[str, str]) -> dict[str, str]:
         **{f"figures/{name}.svg": figure.svg for name, figure in drawn.items()},
         **{f"tables/{name}": text for name, text in tables.files(content, loo).items()},
     }
-
-
-def _write_posteriors(folder: Path, content: Content) -> None:
-    from joblib import Parallel, cpu_count, delayed
-
-    from bayes_nmda.posterior import stored
-
-    names = [f"{fit.spec.name}.nc" for fit in content.fits]
-    files = Parallel(n_jobs=cpu_count(), return_as="generator")(
-        delayed(stored.content)(stored.bundle(fit.tree)) for fit in content.fits
-    )
-    for name, file in zip(names, files, strict=True):
-        try:
-            stored.put(folder / "posteriors" / name, file)
-        except StoreError as error:
-            raise ReportError(str(error)) from error
 
 
 def _manifest(

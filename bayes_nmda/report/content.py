@@ -14,6 +14,7 @@ from bayes_nmda.report.definition import ReportDefinition, Section
 from bayes_nmda.report.fits import Fit, partition_of
 from bayes_nmda.report.outcomes import Line, Outcome, outcome_of
 from bayes_nmda.report.pain import (
+    FIRST,
     Cell,
     Contrast,
     Scenario,
@@ -22,6 +23,7 @@ from bayes_nmda.report.pain import (
     pain_contrasts,
     scenario,
 )
+from bayes_nmda.report.pooled import Pooled, pooled
 from bayes_nmda.report.tradeoffs import Tradeoffs, tradeoffs
 from bayes_nmda.terms import AGAINST, OUTCOMES, glossary_order
 
@@ -46,6 +48,8 @@ class Content:
         Answers that become tables, by name of the table.
     tradeoffs
         Benefit against harm; None where the definition asks for none.
+    pooled
+        Headline probabilities under three ways to pool, by kind of section.
     """
 
     definition: ReportDefinition
@@ -61,6 +65,7 @@ class Content:
     replication: pd.DataFrame
     engines: pd.DataFrame
     influence: pd.DataFrame | None
+    pooled: Mapping[str, Pooled]
 
     @property
     def partitions(self) -> list[str]:
@@ -82,6 +87,25 @@ class Content:
         """Return the outcomes of a section, in its order; none where there is no such section."""
         section = self.definition.section(kind)
         return [self.outcomes[model] for model in section.models] if section else []
+
+    def assumptions(self) -> list[tuple[str, ...]]:
+        """Return each harm that is told under other assumptions: its model, and the others."""
+        section = self.definition.section("harms")
+        if section is None:
+            return []
+        groups = [
+            (model, *(b for b in section.beside if self._rows(b) == self._rows(model)))
+            for model in section.models
+        ]
+        return [group for group in groups if len(group) > 1]
+
+    def _rows(self, model: str) -> object:
+        return self.outcomes[model].fit.spec.select
+
+    @property
+    def trials_with_numbers(self) -> int:
+        """Number of trials of the review that give a number of any outcome."""
+        return int(self.trials.outcomes["trial"].nunique())
 
     def lines(self, *kinds: str) -> Iterator[Line]:
         """Yield the lines of some sections, by default of all, section by section."""
@@ -146,7 +170,25 @@ def gather(
         replication=replication,
         engines=engines,
         influence=influence,
+        pooled=_pooled(definition, by_name),
     )
+
+
+def _pooled(definition: ReportDefinition, fits: Mapping[str, Fit]) -> dict[str, Pooled]:
+    """Return the headline probabilities of pain and of the first harm under three poolings."""
+    found = {}
+    for section in definition.sections:
+        if not section.pooling:
+            continue
+        some = [fits[model] for model in (section.models[0], *section.pooling)]
+        spec = some[0].spec
+        if section.kind == "pain":
+            at_least = spec.thresholds.benefit[FIRST]
+            size = f"a benefit of at least {at_least:g} {spec.unit}"
+            found["pain"] = pooled(some, "benefit", at_least, None, size)
+        else:
+            found["harms"] = pooled(some, "harm", 1.0, "OR", "any harm")
+    return found
 
 
 def _tradeoffs(section: Section | None, fits: Mapping[str, Fit]) -> Tradeoffs | None:

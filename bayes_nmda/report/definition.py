@@ -18,9 +18,9 @@ from bayes_nmda.model.files import locate, model_names
 _KEYS: Final = ("title", "subtitle", "section")
 #: Every kind of section with the keys that only it takes; those of the first tuple it must have.
 KINDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "pain": (("curve",), ()),
+    "pain": (("curve",), ("pooling",)),
     "responders": ((), ()),
-    "harms": ((), ("beside",)),
+    "harms": ((), ("beside", "pooling")),
     "function": ((), ()),
     "tradeoff": (("at_least", "at_most"), ("points_per_event",)),
     "active": ((), ()),
@@ -43,7 +43,11 @@ class Section:
     labels
         What a model is called; needed where several are about one outcome.
     beside
-        Of ``harms``: the first model under other assumptions.
+        Of ``harms``: models of it under other assumptions.
+    pooling
+        Of ``pain`` and ``harms``: two models of the first one's rows, each cell alone and complete
+        pooling, that its headline probabilities are told under, too. They are among ``models`` or
+        ``beside``.
     curve
         Of ``pain``: first and last threshold and the step of the probability curve, in the
         model's unit.
@@ -60,6 +64,7 @@ class Section:
     models: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
+    pooling: tuple[str, ...] = ()
     curve: tuple[float, ...] = ()
     at_least: tuple[float, ...] = ()
     at_most: tuple[float, ...] = ()
@@ -162,6 +167,13 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
             f"{where}: models: found {len(models)}; allowed are two, a benefit and a harm"
         )
     beside = _models(f"{where}: beside", table["beside"]) if "beside" in table else ()
+    pooling = _models(f"{where}: pooling", table["pooling"]) if "pooling" in table else ()
+    told = set(models[1:] if kind == "pain" else beside)
+    if pooling and (len(pooling) != 2 or not set(pooling) <= told):
+        raise ReportError(
+            f"{where}: pooling: found {', '.join(pooling)}; allowed are two models that this "
+            f"section tells beside its first, {', '.join(sorted(told)) or 'none'}"
+        )
     labels = table.get("labels", {})
     wanted = models if kind == "pain" else beside
     unknown = sorted(set(labels) - {*models, *beside}) if isinstance(labels, dict) else ["labels"]
@@ -176,6 +188,7 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         models,
         {model: _text(f"{where}: labels.{model}", label) for model, label in labels.items()},
         beside,
+        pooling,
         _curve(f"{where}: curve", table["curve"]) if "curve" in table else (),
         *(
             _numbers(f"{where}: {key}", table[key]) if key in table else ()

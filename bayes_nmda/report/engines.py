@@ -50,10 +50,9 @@ def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.Da
 
 def influence(spec: ModelSpec, effects: EffectTable, at_least: float) -> pd.DataFrame | None:
     """Return the chance of a benefit in every cell without each trial; None if not Gaussian."""
-    from bayes_nmda.posterior.exact import applies
     from bayes_nmda.posterior.refit import leave_one_trial_out
 
-    if not applies(spec) or effects.frame["trial"].nunique() < 2:
+    if spec.likelihood.family != "normal" or effects.frame["trial"].nunique() < 2:
         return None
     table = leave_one_trial_out(spec, effects, at_least=[at_least])
     return table[table["target"] == "mean"].reset_index(drop=True)

@@ -70,8 +70,7 @@ def _of_outcomes(content: Content) -> Iterator[Figure]:
     section = content.definition.section("harms")
     if section is not None:
         yield harm_map(content)
-    if section is not None and section.beside:
-        models = [section.models[0], *section.beside]
+    for models in content.assumptions():
         labels = [content.definition.label(model) or "Primary" for model in models]
         yield sensitivity_figure([content.outcomes[model] for model in models], labels)
     if content.tradeoffs is not None:

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from bayes_nmda.report.pain import Cell
 
 #: Outcomes beside pain, in the order of their columns.
-BESIDE: Final = ("any_adverse_event", "serious_adverse_event", "responder_30", "responder_50")
-_HARMS: Final = BESIDE[:2]
-_RESPONSES: Final = BESIDE[2:]
+BESIDE: Final = (
+    *("any_adverse_event", "psychotomimetic", "serious_adverse_event"),
+    *("responder_30", "responder_50"),
+)
+_RISK: Final = (
+    *("control_risk", "control_risk_lower", "control_risk_upper"),
+    *("control_events", "control_people"),
+)
+_HARMS: Final = BESIDE[:3]
+_RESPONSES: Final = BESIDE[3:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +183,8 @@ def line_row(line: Line) -> dict[str, Any]:
             "n_treated": line.events.n_treated,
             "events_control": line.events.control,
             "n_control": line.events.n_control,
-            "control_risk": line.lead["control_risk"],
+            "trials_informative": line.lead["trials_informative"],
+            **{name: line.lead[name] for name in _RISK},
         }
     for measure, record in line.estimates.items():
         if measure == "NNT":  # its error is that of the risk difference, which has its own columns

@@ -12,7 +12,9 @@ from bayes_nmda.report.style import (
     GREEN,
     GREY,
     INK,
+    OCHRE,
     PAGE,
+    PURPLE,
     VERMILION,
     Figure,
     canvas,
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 _ROW: Final = 0.42
 _STEP: Final = 0.17
 #: Looks of the models of one harm, in order of the definition; the review's method comes last.
-_LOOKS: Final = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "D"))
+_LOOKS: Final = (
+    (BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (INK, "v"), (PURPLE, "P"), (OCHRE, "X"),
+)  # fmt: skip
 #: Ratios at which the axis of the sensitivity figure is marked.
 _TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
@@ -119,12 +123,13 @@ def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figu
         for (colour, marker), label in zip(looks, [*labels, "Review's method"], strict=True):
             axes.plot([], [], color=colour, marker=marker, ms=4.5, label=label)
         figure.legend(loc="outside upper center", ncols=2)
-        svg = drawing(figure, "harm-sensitivity", alt)
+        key = f"harm-sensitivity-{models[0].fit.spec.name.replace('_', '-')}"
+        svg = drawing(figure, key, alt)
     caption = (
         f"{name}: risk ratio with 95 % interval. Where marks lie far apart, "
         "the answer depends on the assumption more than on the trials."
     )
-    return Figure("harm-sensitivity", svg, caption, alt)
+    return Figure(key, svg, caption, alt)
 
 
 def _bar(axes: Axes, y: float, ends: tuple[float, float, float], colour: str, marker: str) -> None:

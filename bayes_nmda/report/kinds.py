@@ -43,13 +43,13 @@ def require_kinds(definition: ReportDefinition, specs: Mapping[str, ModelSpec]) 
 
 def _require_one_question(where: str, section: Section, specs: Mapping[str, ModelSpec]) -> None:
     """Raise `ReportError` if models told as scenarios of one analysis are about other rows."""
-    first = section.models[0]
-    others = section.models[1:] if section.kind == "pain" else section.beside
-    for model in others:
-        if specs[model].select != specs[first].select:
+    pain = section.kind == "pain"
+    first = section.models[:1] if pain else section.models
+    for model in section.models[1:] if pain else section.beside:
+        if specs[model].select not in [specs[name].select for name in first]:
             raise ReportError(
-                f"{where}: model {model} selects other rows than {first}; allowed are other "
-                "assumptions about the same rows"
+                f"{where}: model {model} selects other rows than {', '.join(first)}; allowed are "
+                "other assumptions about the same rows"
             )
 
 

@@ -60,12 +60,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One model beside the primary one: its estimates and probabilities by cell."""
+    """One model beside the primary one: its estimates and probabilities by cell.
+
+    ``chances`` are of a benefit of the first real size, ``any_benefit`` of one of any size.
+    """
 
     model: str
     label: str
     means: Mapping[str, Record]
     chances: Mapping[str, Record]
+    any_benefit: Mapping[str, Record]
 
 
 def ask(fit: Fit, curve: Sequence[float]) -> dict[str, Answer]:
@@ -141,9 +145,11 @@ def scenario(fit: Fit) -> Scenario:
     at_least = fit.spec.thresholds.benefit[FIRST]
     means = by_cell(fit, query.effect(fit.draws))
     chances = by_cell(fit, query.prob_benefit(fit.draws, at_least=at_least))
+    whatever = by_cell(fit, query.prob_benefit(fit.draws, at_least=0))
     return Scenario(
         fit.spec.name,
         fit.label,
         {label: records[0] for label, records in means.items()},
         {label: records[0] for label, records in chances.items()},
+        {label: records[0] for label, records in whatever.items()},
     )

@@ -13,6 +13,7 @@ from bayes_nmda import paths
 from bayes_nmda.data import table_digests
 from bayes_nmda.errors import ReportError
 from bayes_nmda.model.files import locate, resolve
+from bayes_nmda.posterior.code import FITTING, digests, series
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.provenance import digest_of, sha256, versions
 
@@ -22,10 +23,8 @@ TEMPLATES: Final = (
     *("report.html.j2", "findings.html.j2", "outcomes.html.j2", "basis.html.j2"),
     *("report.md.j2", "_macros.j2", "style.css"),
 )
-_PACKAGE: Final = Path(__file__).resolve().parents[1]
-#: Code that moves a number or a word of a report.
-_STAGES: Final = ("data", "effects", "model", "posterior", "query", "report")
-_SHARED: Final = ("terms.py", "paths.py")
+#: Where a report begins.
+_REPORT: Final = (*FITTING, "report/build.py")
 
 
 def inputs(definition: ReportDefinition) -> dict[str, str]:
@@ -46,19 +45,13 @@ def _of(folder: Path, pattern: str, prefix: str) -> dict[str, str]:
 
 
 def code() -> dict[str, str]:
-    """Return the SHA-256 of the source of each stage, by name of its folder."""
-    found = {}
-    for stage in _STAGES:
-        files = digest_of(_PACKAGE / stage, "*.py")
-        found[stage] = sha256(json.dumps(files, sort_keys=True).encode())
-    shared = {name: sha256((_PACKAGE / name).read_bytes()) for name in _SHARED}
-    found["terms"] = sha256(json.dumps(shared, sort_keys=True).encode())
-    return found
+    """Return a digest of what each module says that makes a report, by path."""
+    return digests(_REPORT)
 
 
 def key(found: dict[str, str]) -> str:
-    """Return 16 hexadecimal digits that cover inputs, code and versions."""
-    parts = [found, code(), versions()]
+    """Return 16 hexadecimal digits that cover inputs, code and series of packages."""
+    parts = [found, code(), series(versions())]
     return sha256(json.dumps(parts, sort_keys=True).encode())[:16]
 
 
@@ -96,7 +89,7 @@ def what_is_stale(name: str = "evidence") -> list[str]:
         return [f"the last good report is {manifest.get('report')!r} of another kind or version"]
     reasons = [*_moved("", inputs(definition), _mapping(manifest, "inputs"))]
     reasons += _moved("code of ", code(), _mapping(manifest, "code"))
-    reasons += _moved("version of ", versions(), _mapping(manifest, "versions"))
+    reasons += _moved("series of ", series(versions()), series(_mapping(manifest, "versions")))
     return reasons + corrupt(folder, manifest)
 
 

@@ -27,6 +27,8 @@ GREEN: Final = "#00785A"
 INK: Final = "#1a1a1a"
 GREY: Final = "#6b6b6b"
 PALE: Final = "#d9d9d9"
+PURPLE: Final = "#8A4A7D"
+OCHRE: Final = "#9A6A00"
 
 #: Colour, marker and line of each timepoint; the empty one is for cells without timepoint.
 TIMEPOINT_STYLE: Final[dict[str, tuple[str, str, str]]] = {

@@ -12,6 +12,8 @@ from bayes_nmda.report.outcomes import events_of
 from bayes_nmda.report.pain import FIRST
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.fits import Record
     from bayes_nmda.report.outcomes import Line, Outcome
@@ -48,9 +50,10 @@ def summary(content: Content) -> list[str]:
         f"one of these drugs with {spec.select.comparator} and give usable numbers on pain. They "
         f"fill {len(content.cells)} combinations of drug, route and timepoint; {single} of those "
         "rest on a single trial.",
-        "Some benefit on average is more probable than none in every combination, but the "
-        "combinations borrow from one another and are not separate findings: the probability lies "
-        f"between {chance(any_benefit[0])} and {chance(any_benefit[-1])}."
+        "Some benefit on average is more probable than none in every combination, but that rests on "
+        "what combinations borrow from one another, and they are not separate findings: the "
+        f"probability lies between {chance(any_benefit[0])} and {chance(any_benefit[-1])}."
+        f"{_alone(content)}"
         if float(any_benefit[0]["probability"]) > 0.5
         else "The probability of any benefit on average lies between "
         f"{chance(any_benefit[0])} and {chance(any_benefit[-1])}.",
@@ -61,11 +64,25 @@ def summary(content: Content) -> list[str]:
             if others
             else ""
         ),
+        *([content.pooled["pain"].sentence(leader.label)] if "pain" in content.pooled else []),
         *_elsewhere(content, leader),
         f"In a new trial of that combination the effect may lie anywhere from "
         f"{limits(leader.new)} {spec.unit} (95 % prediction interval).",
     ]
     return [*lines, *harm_sentences(content), *_both(content, leader)]
+
+
+def _alone(content: Content) -> str:
+    """Return in how many cells a benefit is more probable than none without borrowing, if known."""
+    pooling = content.definition.sections[0].pooling
+    scenario = next((s for s in content.scenarios if pooling and s.model == pooling[0]), None)
+    if scenario is None:
+        return ""
+    below = sum(float(chances["probability"]) > 0.5 for chances in scenario.any_benefit.values())
+    return (
+        f" Each looked at alone, {below} of {len(scenario.any_benefit)} combinations have a benefit "
+        "that is more probable than none."
+    )
 
 
 def _elsewhere(content: Content, leader: Cell) -> list[str]:
@@ -144,13 +161,20 @@ def _rare_harm(harm: Outcome) -> str:
         (line.chances["harm", 0.0] for line in harm.lines),
         key=lambda record: float(record["probability"]),
     )
+    informative = sum(int(line.lead["trials_informative"]) for line in harm.lines)
+    trials = harm.fit.effects.frame["trial"].nunique()
     return (
-        f"{outcome(harm.lines[0].outcome)} are too few to settle anything: "
-        f"{events.treated} among {events.n_treated:,} people with a drug and {events.control} "
-        f"among {events.n_control:,} with {harm.lines[0].comparator}. The probability "
-        f"that a drug raises their risk lies between {chance(chances[0])} and "
-        f"{chance(chances[-1])}."
+        f"{outcome(harm.lines[0].outcome)}: {events.treated} among {events.n_treated:,} people with "
+        f"a drug and {events.control} among {events.n_control:,} with {harm.lines[0].comparator}; "
+        f"{informative} of {count(trials, 'trial')} {'says' if informative == 1 else 'say'} anything "
+        "about a ratio, because somebody had one and somebody had none. The probability that a drug "
+        f"raises their risk {_between(chances)}."
     )
+
+
+def _between(chances: Sequence[Record]) -> str:
+    low, high = chance(chances[0]), chance(chances[-1])
+    return f"is {low}" if low == high else f"lies between {low} and {high}"
 
 
 def _both(content: Content, leader: Cell) -> list[str]:

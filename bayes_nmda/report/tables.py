@@ -81,6 +81,7 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     frames = {
         "summary_of_findings": findings.table(content),
         "scenarios": scenarios(content),
+        **{f"pooling_{kind}": one.answer.table for kind, one in content.pooled.items()},
         "gates": gating.gates(content),
         "gate_summary": gating.gate_summary(content),
         "replication": content.replication,

@@ -19,9 +19,7 @@ def log_density(model: pm.Model) -> Callable[[Values], float]:
         given += [rv, value]
         names.append(rv.name)
     terms += [pm.logp(rv, model.rvs_to_values[rv]).sum() for rv in model.observed_RVs]
-    function = pytensor.function(
-        given, sum(terms), mode="FAST_COMPILE", on_unused_input="ignore"
-    )
+    function = pytensor.function(given, sum(terms), mode="FAST_COMPILE", on_unused_input="ignore")
     return lambda values: float(function(*(values[name] for name in names for _ in range(2))))
 
 

@@ -108,6 +108,8 @@ def test_counts_take_control_risks_and_no_timepoints_where_there_are_none(write:
         "sd_drug",
         "sd_route",
         "baseline",
+        "baseline_sd_cell",
+        "baseline_sd_trial",
     ]
 
 
@@ -351,12 +353,21 @@ def test_model_inputs_of_a_broken_file_say_what_is_wrong(write: Write) -> None:
         model_inputs(write("[sampling]\ncolour = 1\n"))
 
 
-def test_how_far_engines_may_be_apart_is_a_gate_of_differences_only(write: Write) -> None:
-    assert load_model("disability").gates.engine_errors_max == 4.0
-    assert load_model("nausea").gates.engine_errors_max is None
-    assert "engine_errors_max" not in load_model("nausea").to_mapping()["gates"]
-    with pytest.raises(SpecError, match="gates"):
-        load_model(write("[gates]\nengine_errors_max = 4.0\n", extends="any_adverse_event"))
+def test_how_far_engines_may_be_apart_is_a_gate_of_every_model() -> None:
+    for name in model_names():
+        assert load_model(name).gates.engine_errors_max == 4.0, name
+
+
+def test_arms_have_a_midpoint_and_counts_given_their_total_have_none() -> None:
+    for ending, midpoint in (
+        ("", False),
+        ("_binomial", True),
+        ("_uniform", True),
+        ("_robust", True),
+    ):
+        priors = dict(load_model(f"any_adverse_event{ending}").priors)
+        assert ("midpoint" in priors) == midpoint
+        assert "baseline" in priors
 
 
 def test_a_name_may_be_given_with_its_ending(primary: ModelSpec) -> None:

@@ -1,6 +1,7 @@
 """Model files that add results of abstracts, and the model with an unknown correlation."""
 
 import csv
+import dataclasses
 import re
 import shutil
 from collections.abc import Callable
@@ -14,11 +15,13 @@ from scipy import stats
 from bayes_nmda import paths
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
-from bayes_nmda.errors import SpecError, UsageError
+from bayes_nmda.errors import SpecError
 from bayes_nmda.model.build import build_model
+from bayes_nmda.model.likelihoods import error_scale
 from bayes_nmda.model.priors import Prior
 from bayes_nmda.model.spec import ModelSpec, load_model
 from bayes_nmda.posterior.exact import exact_posterior
+from tests.model.densities import log_density
 
 Write = Callable[..., Path]
 NAME = "pain_intensity_with_abstracts"
@@ -111,22 +114,28 @@ def test_the_density_of_the_paired_result_is_that_of_its_error_at_the_correlatio
     spec: ModelSpec, added: EffectTable
 ) -> None:
     model = build_model(spec, added)
-    logp = model.compile_logp(vars=[model["yi"]])
-    start = model.initial_point()
-    zeros = {name: np.zeros_like(value) for name, value in start.items()}
+    density = log_density(model)
+    zeros = {rv.name: np.zeros(rv.shape.eval()) for rv in model.free_RVs}
+    zeros |= {name: np.ones(()) for name in zeros if name.startswith(("tau", "sd_"))}
     position = int(np.flatnonzero(added.frame["abstract_id"] != "")[0])
     others = np.delete(np.arange(len(added.frame)), position)
     theta = np.zeros(len(added.frame))  # no mean and no deviation
     yi = added.frame["yi"].to_numpy()
     frame = added.frame.iloc[position]
     se_t, se_c = frame["sd_t"] / 17**0.5, frame["sd_c"] / 17**0.5
-    (name,) = [name for name in start if name.startswith("within_person")]
+    name = "within_person_correlation"
     known = stats.multivariate_normal(theta[others], added.covariance[np.ix_(others, others)])
     for r in (0.05, 0.5, 0.95):
         se = (se_t**2 + se_c**2 - 2 * r * se_t * se_c) ** 0.5
         expected = known.logpdf(yi[others]) + stats.norm(theta[position], se).logpdf(yi[position])
-        point = {**zeros, name: np.log(r / (1 - r))}
-        assert float(logp(point)) == pytest.approx(expected, rel=1e-9)
+        values = {**zeros, name: np.array(r)}
+        prior = sum(
+            float(pm.logp(rv, values[rv.name]).sum().eval({
+                other: values[other.name] for other in model.free_RVs if other is not rv
+            }, on_unused_input="ignore"))
+            for rv in model.free_RVs
+        )  # fmt: skip
+        assert density(values) - prior == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_correlation_and_its_errors_are_data_of_the_compiled_model(
@@ -158,11 +167,27 @@ def test_without_its_paired_result_the_model_still_stands(
     assert not rest.within_person.shared.any()
 
 
-def test_the_exact_engine_refuses_an_unknown_correlation_and_names_nuts(
+def test_an_unknown_correlation_is_one_more_parameter_of_the_exact_engine(
     spec: ModelSpec, added: EffectTable
 ) -> None:
-    with pytest.raises(UsageError, match=r"within_person_correlation.*engine='nuts'"):
-        exact_posterior(spec, added)
+    """Averaged over its prior by quadrature, the fits at known correlations give the same."""
+    known, error = exact_posterior(spec, added).probability("effect", 10.0, -1.0)
+    prior = spec.prior("within_person_correlation")
+    fixed = dataclasses.replace(
+        spec,
+        priors=tuple(pair for pair in spec.priors if pair[0] != "within_person_correlation"),
+    )
+    within = added.within_person
+    values, weights = [], []
+    for r in prior.quantile((np.arange(12) + 0.5) / 12):
+        scale = error_scale(within.independent, within.shared, within.reference, float(r))
+        covariance = added.covariance * np.outer(scale, scale)
+        table = EffectTable(added.frame, covariance, added.measure, added.unit)
+        one = exact_posterior(fixed, table)
+        values.append(one.probability("effect", 10.0, -1.0)[0])
+        weights.append(np.exp(one.log_marginal + 120))
+    expected = np.average(values, axis=0, weights=weights)
+    assert np.abs(known - expected).max() < 5 * error.max() + 1e-3
 
 
 def test_the_example_of_the_page_is_a_valid_model(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import FitError, UsageError
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.spec import ModelSpec, load_model
+from bayes_nmda.model.spec import ModelSpec, load_model, model_names
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior import exact as engine
 from bayes_nmda.posterior import sample
@@ -163,7 +163,7 @@ def test_two_standard_deviations_agree_with_brute_force(
 
 def test_importance_sampling_agrees_with_the_grid(complete: ModelSpec, pain: EffectTable) -> None:
     gaussian = Gaussian.of(complete, pain, Layout.of(pain.frame))
-    family = Family.of(complete)
+    family = Family.of(complete, 20)
 
     def log_likelihood(z: np.ndarray) -> np.ndarray:
         return gaussian.log_likelihood(family.scales(z))
@@ -361,12 +361,38 @@ def test_two_exact_fits_are_the_same_to_the_last_bit(primary: ModelSpec, pain: E
     assert first.identical(second)
 
 
-def test_a_student_t_trial_effect_is_refused_and_nuts_is_named(pain: EffectTable) -> None:
-    robust = load_model("pain_intensity_robust")
-    with pytest.raises(UsageError, match=r"student_t.*engine='nuts'"):
-        fit(robust, pain, engine="exact")
-    assert engine.chosen_engine(robust, "auto") == "nuts"
-    assert engine.chosen_engine(load_model("pain_intensity"), "auto") == "exact"
+def test_student_t_trial_effects_are_those_of_a_grid(pain: EffectTable) -> None:
+    """Two trials of one cell: the widths of trials integrated by quadrature, the rest on a grid."""
+    spec = load_model("pain_intensity_unpooled")
+    spec = replace(
+        spec, structure=replace(spec.structure, trial_effects="student_t", degrees_of_freedom=4.0)
+    )
+    cell = pain.frame["cell"].value_counts()
+    label = cell.index[cell == 2][0]
+    two = pain.subset((pain.frame["cell"] == label).to_numpy())
+    errors = np.diag(two.covariance)
+    assert two.covariance[0, 1] == 0
+    mu, tau = np.linspace(-60, 60, 241), np.linspace(0.05, 49.95, 200)
+    width = stats.invgamma(2, scale=2).ppf((np.arange(400) + 0.5) / 400)
+    density = spec.prior("overall").logpdf(mu)[:, None] + spec.prior("tau").logpdf(tau)
+    for y, variance in zip(two.frame["yi"], errors, strict=True):
+        sd = np.sqrt(variance + tau[:, None] ** 2 * width)
+        each = stats.norm.pdf(y, mu[:, None, None], sd).mean(axis=2)
+        density = density + np.log(each)
+    weight = np.exp(density - density.max())
+    weight /= weight.sum()
+    mean = float((weight.sum(axis=1) * mu).sum())
+    below = float(weight[mu <= -10].sum() - 0.5 * weight[mu == -10].sum())
+    found = engine.exact_posterior(spec, two, points=512)
+    probability, error = found.probability("effect", 10.0, -1.0)
+    assert float(found.mean("effect")[0]) == pytest.approx(mean, abs=0.1)
+    assert float(probability[0]) == pytest.approx(below, abs=4 * float(error[0]) + 2e-3)
+
+
+def test_every_shipped_model_has_an_exact_engine() -> None:
+    for name in model_names():
+        assert engine.obstacle(load_model(name)) is None, name
+        assert engine.chosen_engine(load_model(name), "auto") == "exact"
 
 
 @pytest.mark.parametrize(("name", "value"), [("points", 100), ("replicates", 1)])

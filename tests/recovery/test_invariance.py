@@ -15,9 +15,9 @@ from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import BayesNmdaError
 from bayes_nmda.model.build import build_model
-from tests.model.densities import log_density, natural_point
 from bayes_nmda.model.priors import Prior
 from bayes_nmda.model.spec import ModelSpec
+from tests.model.densities import log_density, natural_point
 
 WithYi = Callable[[EffectTable, object], EffectTable]
 
@@ -78,8 +78,7 @@ def test_swapping_all_arms_mirrors_the_posterior(
 ) -> None:
     swapped = of(primary, with_yi(pain, -pain.frame["yi"]))
     mirrored = {
-        name: value if name.startswith(("sd_", "tau")) else -value
-        for name, value in point.items()
+        name: value if name.startswith(("sd_", "tau")) else -value for name, value in point.items()
     }
     original = of(primary, pain)(point)
     assert swapped(mirrored) == pytest.approx(original, rel=1e-12)

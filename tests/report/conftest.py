@@ -68,6 +68,7 @@ r_hat_max = 1.02  # of few draws, independent as they are
 """
 _COUNTS = """
 [gates]
+engine_errors_max = 1e6
 r_hat_max = 1.02
 predictive_p_min = 0.0  # the draws are made up; predictions are checked where models are fitted
 """
@@ -109,11 +110,14 @@ def made_up(spec, effects) -> xr.DataTree:
     from bayes_nmda.posterior.counts import count_constants, count_groups
     from bayes_nmda.posterior.diagnostics import record_gates
     from bayes_nmda.posterior.labels import constants, with_labels
-    from bayes_nmda.posterior.sample import attributes
+    from bayes_nmda.posterior.sample import attributes, with_information
 
     rng = np.random.default_rng(7)
-    frame = effects.frame
     counted = spec.likelihood.family != "normal"
+    whole = effects
+    if counted:
+        effects, _ = with_information(spec, effects)
+    frame = effects.frame
     layout = Layout.of(frame)
     size = 0.5 if counted or spec.measure == "SMD" else 5.0
     spreads = [name for name, _ in spec.priors if name.startswith(("tau", "sd_"))]
@@ -132,22 +136,32 @@ def made_up(spec, effects) -> xr.DataTree:
             ),
             **{name: (drawn, np.abs(size * rng.normal(size=shape)) + 0.01) for name in spreads},
         }
+        if spec.structure.pooling == "none":  # a cell has its own SD, and nothing above it
+            del variables["overall"], variables["partition_effect"]
+            own = np.abs(size * rng.normal(size=effect.shape)) + 0.01
+            variables["tau"] = ((*drawn, "cell"), own)
         coords = {
             "cell": list(layout.cells), "partition": list(layout.partitions),
             "contrast": list(layout.contrasts),
             "chain": np.arange(chains), "draw": np.arange(number),
         }  # fmt: skip
         if counted:
-            baseline = rng.logistic(size=(*shape, len(layout.controls)))
-            variables["baseline"] = ((*drawn, "control_arm"), baseline)
-            coords["control_arm"] = list(layout.controls)
-        return with_labels(xr.Dataset(variables, coords))
+            baseline = rng.logistic(size=(*shape, len(layout.cells)))
+            variables["baseline_log_odds"] = ((*drawn, "cell"), baseline)
+        found = xr.Dataset(variables, coords)
+        unused = [
+            name
+            for name in found.coords
+            if name not in found.dims
+            or not any(name in values.dims for values in found.data_vars.values())
+        ]
+        return with_labels(found.drop_vars(unused))
 
     posterior, prior, known = draws(CHAINS, DRAWS), draws(1, 500), constants(effects)
     if counted:
-        counts = Counts.of(frame, layout)
-        observed = count_groups(posterior, prior, layout, counts, spec, (rng, rng))
-        known = known.merge(count_constants(layout, counts))
+        counts = Counts.of(frame, layout, spec.structure.pooling)
+        observed = count_groups(posterior, prior, effects, layout, spec, (rng, rng))
+        known = known.merge(count_constants(counts, layout))
     else:
         observed = _differences(frame, rng)
     shape, drawn = (CHAINS, DRAWS), ("chain", "draw")
@@ -164,7 +178,7 @@ def made_up(spec, effects) -> xr.DataTree:
             "constant_data": known,
         }
     )
-    tree.attrs = attributes(spec, effects, spec.sampling.seed, "nuts")
+    tree.attrs = attributes(spec, whole, spec.sampling.seed, "nuts")
     tree.attrs |= {"chains": CHAINS, "draws": DRAWS}
     record_gates(tree)
     return tree

@@ -18,7 +18,6 @@ def test_timepoints_borrow_strength_only_where_the_model_has_them():
         steps = {step.heading: step.words for step in counted_methods(load_model(name))}
         borrow = "routes of one drug and timepoints borrow strength" in steps["Mean effects"]
         assert borrow == timed
-        assert steps["Mean effects"].endswith("none is borrowed.")
 
 
 def test_an_arm_that_two_comparisons_share_counts_once():
@@ -42,4 +41,4 @@ def test_counts_and_differences_tell_alike_how_many_draws_were_taken_and_kept():
         how = load_model(name).sampling
         words = next(step.words for step in told(load_model(name)) if step.heading == "Computation")
         assert f"{how.chains} chains of {how.draws * how.thin:,} draws" in words
-        assert f"one in {how.thin} kept" in words
+        assert (f"one in {how.thin} kept" in words) == (how.thin > 1)
