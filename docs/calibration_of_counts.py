@@ -1,14 +1,14 @@
 """Is the model of counts calibrated? Simulate from its priors, fit, look where the truth lies.
 
 Simulation-based calibration (Talts et al. 2018, arXiv:1804.06788): if true effects are drawn from
-the priors and data from the true effects, the probability that the posterior puts below the truth is
-uniform, whatever the data. Trials, arms and people are those of ``any_adverse_event``. The model
-takes the total of each table as given, so totals are drawn first, without regard to the effects, and
-then how they fall on the arms. (Totals that depend on the effects would say something of them, if one
-knew how control risks are spread: that is what the model declines to assume.)
+the priors and data from the true effects, the probability that the posterior puts below the truth
+is uniform, whatever the data. Trials, arms and people are those of ``any_adverse_event``. The model
+takes the total of each table as given, so totals are drawn first, without regard to the effects,
+and then how they fall on the arms. (Totals that depend on the effects would say something of them,
+if one knew how control risks are spread: that is what the model declines to assume.)
 
-``python docs/calibration_of_counts.py [data sets]`` writes docs/calibration_of_counts.svg and prints
-the share of each tenth and a test of uniformity.
+``python docs/calibration_of_counts.py [data sets]`` writes docs/calibration_of_counts.svg and
+prints the share of each tenth and a test of uniformity.
 """
 
 from __future__ import annotations

@@ -83,9 +83,9 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
         Variables ``overall``, ``tau``, ``sd_drug``, ``sd_route``, ``sd_timepoint``,
         ``sd_trial_timepoint``, ``partition_effect``, ``effect`` (cell), ``theta`` (contrast), all
         in the unit and with the sign of the effect measure. ``deviation`` (comparison) and
-        ``visit_deviation`` (contrast) are a trial's own, ``drug_deviation``, ``route_deviation`` and
-        ``timepoint_deviation`` those of levels from the level above; ``z_…`` are standard normal.
-        Where trial effects are Student-t, deviations are normal given ``trial_precision``.
+        ``visit_deviation`` (contrast) are a trial's own, ``drug_deviation``, ``route_deviation``
+        and ``timepoint_deviation`` those of levels from the level above; ``z_…`` are standard
+        normal. Where trial effects are Student-t, deviations are normal given ``trial_precision``.
         ``within_person_correlation`` stands there where the error of a paired result depends on it.
         Observed are differences ``yi`` (contrast), or ``events``: of each treatment arm given its
         table's total where the likelihood is conditional (contrast), else of each arm (arm), with
@@ -287,7 +287,7 @@ def _data(name: str, values: Any, *, dims: str | None = None) -> Any:
     return pm.Data(name, values, dims=dims, shape=np.shape(values))
 
 
-class _Informed(Transform):
+class _Informed(Transform):  # type: ignore[misc]  # PyMC has no types
     """Moves in units of what its own data and its prior leave open of a deviation.
 
     It is ``centre + pull · s² + s · coordinate`` with ``s² = sd² / (1 + precision · sd²)``.

@@ -106,7 +106,10 @@ class Counts:
 
     @property
     def events(self) -> NDArray[np.int64]:
-        """Shape (arm,): control arms in the order of ``labels``, then a treatment arm a contrast."""
+        """Shape (arm,): control arms in the order of ``labels``.
+
+        Then a treatment arm a contrast.
+        """
         return np.concatenate([self.events_c, self.events_t])
 
     @property
@@ -120,7 +123,10 @@ class Counts:
         return np.arange(len(self.n)) >= len(self.n_c)
 
     def rows(self, table: int) -> Integers:
-        """Return the positions of the contrasts of a table; a spare one, without people, is none."""
+        """Return the positions of the contrasts of a table.
+
+        A spare one, without people, is none.
+        """
         return np.flatnonzero((self.table_of_contrast == table) & (self.n_t > 0))
 
     @property

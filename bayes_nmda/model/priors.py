@@ -273,7 +273,10 @@ class Prior:
 
 @cache
 def _pymc_families() -> dict[str, tuple[type[pm.Distribution], tuple[str, ...]]]:
-    """Return the PyMC distribution of each name, with its arguments in the order of `PARAMETERS`."""
+    """Return the PyMC distribution of each name.
+
+    With its arguments in the order of `PARAMETERS`.
+    """
     import pymc as pm
 
     return {

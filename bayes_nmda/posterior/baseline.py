@@ -120,8 +120,8 @@ def prior_baseline_log_odds(
     rng = np.random.default_rng((seed, 4))
     size, cells = shape[0] * shape[1], len(layout.cells)
     scales = _parameters(spec).at(rng.standard_normal((size, _parameters(spec).dimension)))
-    mean = dict(spec.prior("baseline").parameters)["loc"]
-    mean = mean + scales["sd_location"] * rng.standard_normal(size)
+    location = dict(spec.prior("baseline").parameters)["loc"]
+    mean = location + scales["sd_location"] * rng.standard_normal(size)
     apart = scales["baseline_sd_cell"][:, None] * rng.standard_normal((size, cells))
     return _drawn(mean[:, None] + apart, scales["baseline_sd_trial"], layout, shape, rng)
 

@@ -1,4 +1,4 @@
-"""What the counts of a trial say about its true log odds ratios, and with its deviation averaged out.
+"""What the counts of a trial say of its true log odds ratios, its deviation averaged out or not.
 
 A `Table` of two or more arms gives the log likelihood of true log odds ratios with gradient and
 Hessian: given the total number of events, or with binomial or beta-binomial arms whose midpoint is
@@ -88,7 +88,7 @@ class Conditional:
     @property
     def size(self) -> int:
         """Number of log odds ratios."""
-        return self.ways.shape[1]
+        return int(self.ways.shape[1])
 
     def at(self, theta: Floats, spread: Floats | None = None) -> Derivatives:
         """Return the log likelihood: the mean and covariance of the events are its derivatives."""

@@ -2,8 +2,8 @@
 
 The log-likelihood is that of a whole trial, as it is for differences: the trial's own deviation,
 and the midpoint of its arms where the likelihood has one, are integrated out under their priors, so
-that leaving out a trial means to predict it from the others. A trial that says nothing about a ratio
-has no part in it.
+that leaving out a trial means to predict it from the others. A trial that says nothing about a
+ratio has no part in it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def count_constants(counts: Counts, layout: Layout) -> xr.Dataset:
     rows = [np.flatnonzero(layout.cell_of_contrast == cell) for cell in cells]
     tables = [np.unique(counts.table_of_contrast[of_cell]) for of_cell in rows]
     trials = [
-        {int(layout.trial_of_contrast[row]) for row in of_cell if _says_something(counts, row)}
+        {int(layout.trial_of_contrast[r]) for r in of_cell if _says_something(counts, int(r))}
         for of_cell in rows
     ]
     control = [counts.events_c[of_cell].sum() for of_cell in tables]
@@ -205,7 +205,8 @@ def trial_log_likelihood(
             value = joint_average(joint.tables, mean, joint.root(sd, visit), spread)
             total[joint.trial] = total.get(joint.trial, 0.0) + value
     trials = sorted(total)
-    coords = {d: draws[d] for d in ("chain", "draw")}
-    coords["trial"] = [layout.trials[trial] for trial in trials]
+    coords = {d: draws[d] for d in ("chain", "draw")} | {
+        "trial": [layout.trials[trial] for trial in trials]
+    }
     values = np.stack([total[trial] for trial in trials], axis=1).reshape(chains, length, -1)
     return xr.DataArray(values, coords, ("chain", "draw", "trial"), "events").to_dataset()

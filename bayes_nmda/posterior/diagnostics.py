@@ -222,8 +222,9 @@ def _events(tree: xr.DataTree, spec: dict[str, Any]) -> Iterator[tuple[str, xr.D
 
 def _risk_difference(tree: xr.DataTree, effect: xr.DataArray) -> xr.DataArray:
     """Return draws of the risk difference, dims of ``effect``."""
-    log_odds = tree["posterior"]["baseline_log_odds"]
-    return 1 / (1 + np.exp(-log_odds - effect)) - 1 / (1 + np.exp(-log_odds))
+    log_odds = tree["posterior"]["baseline_log_odds"].transpose("chain", "draw", "cell")
+    difference = 1 / (1 + np.exp(-log_odds - effect)) - 1 / (1 + np.exp(-log_odds))
+    return effect.transpose(*log_odds.dims).copy(data=np.asarray(difference))
 
 
 def _predictive(tree: xr.DataTree, gates: dict[str, Any]) -> list[dict[str, Any]]:

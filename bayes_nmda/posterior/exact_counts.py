@@ -253,7 +253,7 @@ class _Given:
 
     @property
     def size(self) -> int:
-        return self.lift[0].shape[1] if self.lift else self.joint[0].shape[2]
+        return int(self.lift[0].shape[1] if self.lift else self.joint[0].shape[2])
 
     def log_density(self, hierarchy: Hierarchy, w: Floats) -> Floats:
         """Return the log likelihood at coordinates (P, D, q), shape (P, D)."""
@@ -452,9 +452,9 @@ def _away(size: int, points: int, replicates: int, seed: int) -> tuple[Floats, F
     for replicate in range(replicates):
         rng = np.random.default_rng((seed, 2, replicate))
         sobol = qmc.Sobol(size + 1, scramble=True, rng=rng)
-        blocks.append(np.clip(sobol.random(points * PAIRS), 1e-15, 1 - 1e-15))
+        uniform = np.clip(sobol.random(points * PAIRS), 1e-15, 1 - 1e-15)
         # neighbours in the sequence must not all belong to one point of the scales
-        blocks[-1] = blocks[-1].reshape(PAIRS, points, -1).swapaxes(0, 1)
+        blocks.append(uniform.reshape(PAIRS, points, -1).swapaxes(0, 1))
     u = np.concatenate(blocks)
     chi = 2 * gammaincinv(_DF / 2, u[..., -1])
     away = ndtri(u[..., :-1]) / np.sqrt(chi / _DF)[..., None]
@@ -500,8 +500,8 @@ def _on_grid(hierarchy: Hierarchy, parameters: Parameters) -> Weighted:
         tau = np.asarray(prior.quantile(np.clip(ndtr(z), 1e-300, 1 - 1e-15)))
         mean = np.broadcast_to(mu, (len(z), len(mu))).copy()
         total = log_odds_prior(mean) - 0.5 * z[:, None] ** 2 - 0.5 * np.log(2 * np.pi)
-        for single in hierarchy.singles:
-            total = total + log_average(single.curve, mean, tau**2)[0]
+        for curve in hierarchy.curves({}):
+            total = total + log_average(curve, mean, tau**2)[0]
         return np.asarray(total)
 
     # where the mass lies, and how narrow it is: a coarse look, then closer ones
@@ -611,7 +611,7 @@ def _hierarchy(spec: ModelSpec, layout: Layout, counts: Counts, alone: int | Non
     else:
         shares = {"sd_location": np.ones((1, 1))}
         level_of_cell = np.zeros(len(layout.cells), dtype=np.intp)
-    scatter = ("tau",)
+    scatter: tuple[str, ...] = ("tau",)
     if pooling != "none" and structure.timepoints:
         scatter = ("tau", "sd_trial_timepoint")
     within = structure.multi_arm_correlation

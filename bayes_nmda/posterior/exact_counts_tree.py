@@ -160,8 +160,8 @@ def _posterior(
         for single, curve in zip(part.hierarchy.singles, part.hierarchy.curves(at), strict=True):
             mean = level[:, single.levels].mean(axis=1)
             theta[:, single.row] = drawn_effects(curve, mean, variance, rng)
-        for row, values in weighted.theta.items():
-            theta[:, row] = values[points]
+        for row, own in weighted.theta.items():
+            theta[:, row] = own[points]
         chosen.append(points)
         scales.append(at)
     rest = np.isnan(theta)
@@ -172,9 +172,10 @@ def _posterior(
         values["tau"] = np.stack([at["tau"] for at in scales], axis=1)
     else:
         values |= {name: scales[0][name] for name in parameters_of(spec).names}
-        mean, sd = conditional_levels(parts[0].hierarchy, scales[0], effect, layout, spec)
+        middle, width = conditional_levels(parts[0].hierarchy, scales[0], effect, layout, spec)
         for name in ("overall", "partition_effect"):
-            values[name] = mean[name] + sd[name] * rng.standard_normal(sd[name].shape)
+            away = rng.standard_normal(width[name].shape)
+            values[name] = middle[name] + width[name] * away
         values["overall"] = values["overall"][:, 0]
     if spec.likelihood.family != "conditional":
         values["midpoint"] = _midpoints(spec, counts, theta, values.get("overdispersion"), rng)

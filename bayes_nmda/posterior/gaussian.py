@@ -4,11 +4,11 @@ Given the SDs, contrasts, true contrasts, effects of cells and partitions and th
 jointly normal, so what the data say follows in closed form, at all points at once. Errors and
 deviations of trials are block-diagonal by trial, so each block is inverted alone; with S their
 covariance, X the incidence of cells and K the prior covariance of cell effects, the data reduce to
-M = X'S⁻¹X and g = X'S⁻¹r, and one system I + MK of the size of the cells remains. Nothing is divided by
-an SD: all of them may be zero.
+M = X'S⁻¹X and g = X'S⁻¹r, and one system I + MK of the size of the cells remains. Nothing is
+divided by an SD: all of them may be zero.
 
-Two things may differ from point to point beside the SDs: errors that depend on the correlation within
-people, and in Student-t trial effects the width of each trial.
+Two things may differ from point to point beside the SDs: errors that depend on the correlation
+within people, and in Student-t trial effects the width of each trial.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
 
 
-#: First columns of an array of scales; the last is the SD of the prior of the overall mean. A column
-#: with the correlation within people may follow, then one for each trial with its width squared.
+#: First columns of an array of scales; the last is the SD of the prior of the overall mean. A
+#: column with the correlation within people may follow, then one for each trial with its width
+#: squared.
 SCALES = ("tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint", "sd_overall")
 _LOG_2PI = float(np.log(2 * np.pi))
 #: Points whose matrices fit into the cache of a processor.
@@ -172,7 +173,8 @@ class Gaussian:
         Parameters
         ----------
         scales
-            Shape (point, 6 or more), columns `SCALES`, in the unit of the effect, zero where absent.
+            Shape (point, 6 or more), columns `SCALES`, in the unit of the effect, zero where
+            absent.
         contrasts
             Also return those of ``theta``.
 
@@ -184,12 +186,11 @@ class Gaussian:
             self._moments(scales[first : first + _CHUNK], contrasts=contrasts)
             for first in range(0, len(scales), _CHUNK)
         ]
+        names = parts[0].mean
         return Moments(
             np.concatenate([part.log_likelihood for part in parts]),
-            *(
-                {name: np.concatenate([of(part)[name] for part in parts]) for name in of(parts[0])}
-                for of in (lambda part: part.mean, lambda part: part.sd)
-            ),
+            {name: np.concatenate([part.mean[name] for part in parts]) for name in names},
+            {name: np.concatenate([part.sd[name] for part in parts]) for name in names},
         )
 
     def _moments(self, scales: Floats, *, contrasts: bool) -> Moments:
@@ -412,12 +413,13 @@ class _Given:
             belongs[np.arange(len(place)), place] = 1.0
             m += precision.reshape(points, -1) @ belongs
             blocks.append(_Block(rows, precision, spread, errors))
-        m = m.reshape(points, cells, cells)
+        square: Floats = m.reshape(points, cells, cells)
         prior = _prior_covariance(gaussian, scales)
-        system = np.eye(cells) + m @ prior
-        inverse = np.linalg.inv(system)
+        system = np.eye(cells) + square @ prior
+        inverse: Floats = np.linalg.inv(system)
         log_det += np.linalg.slogdet(system)[1]
-        return cls(scales, tuple(blocks), log_det, m, prior, inverse, inverse @ m, gaussian.cell)
+        gain: Floats = inverse @ square
+        return cls(scales, tuple(blocks), log_det, square, prior, inverse, gain, gaussian.cell)
 
     def some(self, points: Integers) -> _Given:
         """Return the same at chosen points, which may repeat."""
@@ -428,8 +430,16 @@ class _Given:
         blocks = tuple(
             _Block(b.rows, of(b.precision), of(b.spread), of(b.errors)) for b in self.blocks
         )
-        parts = (self.log_det, self.m, self.prior, self.inverse, self.gain)
-        return _Given(self.scales[points], blocks, *map(of, parts), self.cell)
+        return _Given(
+            scales=self.scales[points],
+            blocks=blocks,
+            log_det=of(self.log_det),
+            m=of(self.m),
+            prior=of(self.prior),
+            inverse=of(self.inverse),
+            gain=of(self.gain),
+            cell=self.cell,
+        )
 
     def solve(self, residual: Floats) -> Floats:
         """Return S⁻¹ r, shape (point, contrast)."""
@@ -441,11 +451,12 @@ class _Given:
 
     def weight_of(self, residual: Floats) -> Floats:
         """Return what cells' prior covariance is multiplied by to change them: (I + MK)⁻¹ g."""
-        return np.einsum("pij,pj->pi", self.inverse, self._by_cell(self.solve(residual)))
+        g = self._by_cell(self.solve(residual))
+        return np.asarray(np.einsum("pij,pj->pi", self.inverse, g))
 
     def _by_cell(self, values: Floats) -> Floats:
         belongs = (self.cell[:, None] == np.arange(self.m.shape[1])).astype(np.float64)
-        return values @ belongs
+        return np.asarray(values @ belongs)
 
     def log_likelihood(self, residual: Floats) -> Floats:
         """Return the log density of residuals, shape (point,)."""
@@ -483,8 +494,8 @@ class _Given:
     def contrasts(self, residual: Floats, weight: Floats) -> tuple[Floats, Floats]:
         """Return means and variances of true contrasts, less the prior mean.
 
-        With F = V S⁻¹ they are X effect + (I − F)(r − X effect), with covariance V − F V and what the
-        effects leave open of F X effect.
+        With F = V S⁻¹ they are X effect + (I − F)(r − X effect), with covariance V − F V and what
+        the effects leave open of F X effect.
         """
         change = np.einsum("pij,pj->pi", self.prior, weight)
         cells = self.prior - np.einsum(

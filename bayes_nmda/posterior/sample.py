@@ -101,9 +101,11 @@ def fit(
     reason = obstacle(spec)
     if engine == "exact" and reason is not None:
         raise UsageError(
-            f"model {spec.name}: engine='exact' cannot do this analysis: {reason}; use engine='nuts'"
+            f"model {spec.name}: engine='exact' cannot do this analysis: {reason}; use "
+            f"engine='nuts'"
         )
-    used, refused = effects, {}
+    used: EffectTable = effects
+    refused: dict[str, int] = {}
     if spec.likelihood.family != "normal":
         used, refused = with_information(spec, effects)
     if chosen_engine(spec, engine) != "exact":

@@ -99,7 +99,8 @@ def verified(path: Path) -> Path:
     expected = path.name.rsplit(".", 3)[2]
     if len(expected) != DIGITS or digest[:DIGITS] != expected:
         raise StoreError(
-            f"{path.name}: its bytes have the SHA-256 {digest[:DIGITS]}…, its name says {expected}…: "
+            f"{path.name}: its bytes have the SHA-256 {digest[:DIGITS]}…, its name says "
+            f"{expected}…: "
             "the file is corrupt. Move it out of the store, or run `bayes-nmda fit "
             f"{model_of(path)}`"
         )

@@ -1,8 +1,8 @@
 """How much of an answer is pooling: the same question to several models, and their average.
 
 Models of the same rows that differ in how much cells borrow from one another (each cell alone,
-partial, complete) are averaged by their log marginal likelihoods, with equal weights before the data.
-Only the exact engine computes these, so each fit must be one of its.
+partial, complete) are averaged by their log marginal likelihoods, with equal weights before the
+data. Only the exact engine computes these, so each fit must be one of its.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def _check(draws: Mapping[str, Draws]) -> None:
     for name, one in draws.items():
         if one.engine != "exact" or "log_marginal" not in one.attrs:
             raise QueryError(
-                f"trees[{name!r}]: found a fit by {one.engine or 'no engine'!r}; allowed are fits by "
+                f"trees[{name!r}]: found a fit by {one.engine or 'no engine'!r}; allowed are "
+                f"fits by "
                 "the exact engine, which have a marginal likelihood: fit(…, engine='exact')"
             )
     for what in ("rows_hash", "measure", "benefit"):
@@ -216,13 +217,14 @@ def _sentence(
     end = (
         "no average, because a model refuses this cell"
         if math.isnan(average["probability"])
-        else f"averaged over the models by their marginal likelihoods, with equal weights before the "
-        f"data, {percent(average['probability'], average['mcse'])}"
+        else "averaged over the models by their marginal likelihoods, with equal weights before "
+        f"the data, {percent(average['probability'], average['mcse'])}"
     )
     size = "any size" if lead["at_least"] == 0 else f"at least {lead['at_least']:g} {draws.unit}"
     if draws.counted:
         size = f"at least {lead['at_least']:g} ({lead.get('measure', 'log odds ratio')})"
     return (
         f"The probability of a {direction} of {size} with {by_route(cell)} {versus(cell)}"
-        f"{moment(cell)} depends on how much cells borrow from one another: {', '.join(told)}; {end}."
+        f"{moment(cell)} depends on how much cells borrow from one another: {', '.join(told)}; "
+        f"{end}."
     )

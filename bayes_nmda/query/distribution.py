@@ -261,9 +261,9 @@ def _equivalent(variance: float, error: float) -> float:
 def _weighted_quantile(weight: Floats, values: Floats, p: float) -> float:
     """Return a quantile of weighted points.
 
-    Of points above 0 logarithms, else the points themselves, are interpolated against normal scores of the probability below each point: its
-    own weight counts half, less the next term of the Euler-Maclaurin formula, which matters where
-    the points are the few of a grid.
+    Of points above 0 logarithms, else the points themselves, are interpolated against normal scores
+    of the probability below each point: its own weight counts half, less the next term of the
+    Euler-Maclaurin formula, which matters where the points are the few of a grid.
     """
     points, position = np.unique(values, return_inverse=True)
     share = np.bincount(position, weights=weight) / weight.sum()

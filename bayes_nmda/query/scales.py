@@ -2,8 +2,9 @@
 
 A log odds ratio is sampled; odds ratio, risk ratio, risk difference and number needed to treat
 follow from it and the control risk: draws of a new population by the baseline model, which control
-arms alone inform, or one risk that somebody names. A standardised difference can be told in the units of a familiar instrument. Draws are converted one
-by one, so that every scale has a posterior distribution of its own.
+arms alone inform, or one risk that somebody names. A standardised difference can be told in the
+units of a familiar instrument. Draws are converted one by one, so that every scale has a posterior
+distribution of its own.
 """
 
 from __future__ import annotations

@@ -225,7 +225,8 @@ def _check_refused(draws: Draws, wanted: Mapping[str, tuple[str, ...] | None]) -
     if refused and not fitted and any(wanted.values()):
         trials = sum(refused.values())
         raise QueryError(
-            f"{_list(refused)}: in {'its trial' if trials == 1 else f'all {trials} trials'} nobody, "
+            f"{_list(refused)}: in {'its trial' if trials == 1 else f'all {trials} trials'} "
+            f"nobody, "
             f"or everybody, had an event, which says nothing about a ratio; model {draws.model} "
             "looks at each cell alone and refuses it. Cells with evidence: "
             f"{_list(cell.label for cell in draws.cells)}"

@@ -136,7 +136,8 @@ def _silent_trials(draws: Draws, cell: Cell) -> str:
     if informative == 0:
         which = "its trial" if silent == 1 else f"all {silent} trials"
         return (
-            f"; in {which} nobody, or everybody, had an event: that says nothing about a ratio, and "
+            f"; in {which} nobody, or everybody, had an event: that says nothing about a ratio, "
+            f"and "
             "this number rests on the other cells and the prior"
         )
     which = "1 trial" if silent == 1 else f"{silent} trials"

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 #: Sources of method of counted outcomes that no model file names.
 COUNTED_REFERENCES = (
     Reference(
-        "Breslow NE, Day NE 1980. Statistical Methods in Cancer Research 1 (conditional likelihood)."
+        "Breslow NE, Day NE 1980. Statistical Methods in Cancer Research 1 (conditional "
+        "likelihood)."
     ),
     Reference(
         "Stijnen T, Hamza TH, Özdemir P 2010. Stat Med 29:3046 (random effects, given totals).",
@@ -61,7 +62,8 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Control risks",
-            "A ratio says how many people are affected only at a risk without the drug. That risk is "
+            "A ratio says how many people are affected only at a risk without the drug. That "
+            "risk is "
             "a model of its own, of the control arms alone: the log odds of an event in a control "
             "arm scatter around the mean of its cell, and cells around a common mean. Ratios are "
             "applied, draw by draw, to the risk of a new population like those of the cell; its "
@@ -78,7 +80,8 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
             "Risks, ratios and numbers needed",
             "Risk ratio, risk difference and number needed follow draw by draw from the odds ratio "
             "and the control risk. They are told by the median of the draws. Where the difference "
-            "may be none, the number needed passes through infinity: its interval runs from a number "
+            "may be none, the number needed passes through infinity: its interval runs from a "
+            "number "
             "needed to harm (NNTH) over ∞ to a number needed to treat (NNTB).",
         ),
         Paragraph(

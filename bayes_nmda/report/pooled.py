@@ -1,7 +1,7 @@
 """Pooling is a choice: headline probabilities with each cell alone, pooled, and averaged.
 
-For pain and for the first harm the same question goes to three models of the same rows, each fitted by
-the exact engine, which computes the marginal likelihoods that they are averaged by.
+For pain and for the first harm the same question goes to three models of the same rows, each fitted
+by the exact engine, which computes the marginal likelihoods that they are averaged by.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Pooled:
         return (
             f"Pooling is a choice: that probability is {chance(row[NAMES[0]])} where cells borrow "
             f"from one another in part, {' and '.join(told)}; averaged over the three by how well "
-            f"they predict the data, with equal weights before, it is {chance(average)}. With one to "
+            f"they predict the data, with equal weights before, it is {chance(average)}. With "
+            f"one to "
             "six small trials a cell, how much cells borrow decides as much as the trials do."
         )
 

@@ -50,7 +50,8 @@ def summary(content: Content) -> list[str]:
         f"one of these drugs with {spec.select.comparator} and give usable numbers on pain. They "
         f"fill {len(content.cells)} combinations of drug, route and timepoint; {single} of those "
         "rest on a single trial.",
-        "Some benefit on average is more probable than none in every combination, but that rests on "
+        "Some benefit on average is more probable than none in every combination, but that rests "
+        "on "
         "what combinations borrow from one another, and they are not separate findings: the "
         f"probability lies between {chance(any_benefit[0])} and {chance(any_benefit[-1])}."
         f"{_alone(content)}"
@@ -80,7 +81,8 @@ def _alone(content: Content) -> str:
         return ""
     below = sum(float(chances["probability"]) > 0.5 for chances in scenario.any_benefit.values())
     return (
-        f" Each looked at alone, {below} of {len(scenario.any_benefit)} combinations have a benefit "
+        f" Each looked at alone, {below} of {len(scenario.any_benefit)} combinations have a "
+        f"benefit "
         "that is more probable than none."
     )
 
@@ -164,10 +166,13 @@ def _rare_harm(harm: Outcome) -> str:
     informative = sum(int(line.lead["trials_informative"]) for line in harm.lines)
     trials = harm.fit.effects.frame["trial"].nunique()
     return (
-        f"{outcome(harm.lines[0].outcome)}: {events.treated} among {events.n_treated:,} people with "
+        f"{outcome(harm.lines[0].outcome)}: {events.treated} among {events.n_treated:,} people "
+        f"with "
         f"a drug and {events.control} among {events.n_control:,} with {harm.lines[0].comparator}; "
-        f"{informative} of {count(trials, 'trial')} {'says' if informative == 1 else 'say'} anything "
-        "about a ratio, because somebody had one and somebody had none. The probability that a drug "
+        f"{informative} of {count(trials, 'trial')} {'says' if informative == 1 else 'say'} "
+        f"anything "
+        "about a ratio, because somebody had one and somebody had none. The probability that a "
+        "drug "
         f"raises their risk {_between(chances)}."
     )
 

@@ -282,7 +282,10 @@ def test_a_trial_that_says_nothing_changes_nothing(alone) -> None:
 
 
 def conditional_log_likelihood(trials: list[Row], mu: float, tau: float) -> float:
-    """Return the log likelihood of a random-effects model given totals, from SciPy's parts alone."""
+    """Return the log likelihood of a random-effects model given totals.
+
+    From SciPy's parts alone.
+    """
     x, w = np.polynomial.hermite_e.hermegauss(61)
     total = 0.0
     for events_t, n_t, events_c, n_c in trials:
@@ -335,7 +338,7 @@ def test_with_flat_priors_the_mode_is_conditional_maximum_likelihood(
         return -conditional_log_likelihood(trials, at[0], np.exp(at[1]))
 
     start = np.array([near[0], np.log(near[1])])
-    for at in (start, start + [0.3, -0.5], start + [-0.4, 0.4]):
+    for at in (start, start + np.array([0.3, -0.5]), start + np.array([-0.4, 0.4])):
         assert ours(at) == pytest.approx(theirs(at), abs=2e-5)
     modes = [
         optimize.minimize(f, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}).x

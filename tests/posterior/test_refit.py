@@ -73,7 +73,7 @@ def test_one_trial_alone_cannot_be_left_out(primary: ModelSpec, pain: EffectTabl
 
 
 def test_counts_are_refused_by_name(pain: EffectTable) -> None:
-    with pytest.raises(UsageError, match="any_adverse_event.*counts"):
+    with pytest.raises(UsageError, match=r"any_adverse_event.*counts"):
         leave_one_trial_out(load_model("any_adverse_event"), pain)
 
 

@@ -25,7 +25,7 @@ def test_every_model_of_the_project_is_told():
     for name, spec in left.items():
         if spec.supplement:  # an example of added results
             continue
-        with pytest.raises(QueryError, match="says? nothing about a ratio"):
+        with pytest.raises(QueryError, match=r"says? nothing about a ratio"):
             with_information(spec, effect_table(trials, spec)), name
 
 
