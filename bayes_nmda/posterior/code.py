@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 #: Where rows, effects and fits begin.
-FITTING: Final = ("data/__init__.py", "effects/__init__.py", "posterior/sample.py")
+FITTING: Final = ("data/tables.py", "effects/assembly.py", "posterior/sample.py")
 #: Packages whose version may move a draw.
 PACKAGES: Final = ("bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray")
 _PACKAGE: Final = Path(__file__).resolve().parents[1]

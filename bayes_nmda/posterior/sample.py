@@ -203,7 +203,10 @@ def _signature(model: pm.Model, spec: ModelSpec) -> str:
     families = [(n, p.distribution, p.upper is None) for n, p in spec.priors]
     structure = (spec.structure.pooling, spec.structure.trial_effects, spec.likelihood.family)
     sizes = {name: len(labels or ()) for name, labels in model.coords.items()}
-    text = json.dumps([families, structure, model.named_vars_to_dims, sizes], sort_keys=True)
+    # a container that another model lacks would keep that model's numbers
+    data = {container.name: container.get_value().shape for container in model.data_vars}
+    parts = [families, structure, model.named_vars_to_dims, sizes, data]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

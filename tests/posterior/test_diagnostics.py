@@ -4,14 +4,12 @@ import json
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 
 from bayes_nmda.errors import FitError
 from bayes_nmda.model.spec import ModelSpec
 from bayes_nmda.posterior.diagnostics import diagnose, require_gates
-from bayes_nmda.posterior.store import bundle
 from bayes_nmda.query.mcse import ess
 
 MakeTree = Callable[..., xr.DataTree]
@@ -160,14 +158,6 @@ def test_thresholds_come_from_the_model_file(good: xr.DataTree) -> None:
     table = diagnose(good)
     assert not table.loc[table["gate"] == "bulk ESS", "passed"].any()
     assert (table.loc[table["gate"] == "R-hat", "threshold"] == 1.000001).all()
-
-
-def test_a_shipped_fit_keeps_the_table_that_was_computed_when_it_was_made(
-    good: xr.DataTree,
-) -> None:
-    table = diagnose(good)
-    good.attrs["gates"] = json.dumps(table.to_dict("records"))
-    pd.testing.assert_frame_equal(diagnose(bundle(good)), table)
 
 
 def test_tails_begin_at_the_outer_twentieths(good: xr.DataTree) -> None:

@@ -1,7 +1,11 @@
 """Several analyses at once."""
 
+from bayes_nmda.data import load_trials
+from bayes_nmda.effects import effect_table
+from bayes_nmda.model.build import build_model
 from bayes_nmda.model.spec import load_model
 from bayes_nmda.posterior import families
+from bayes_nmda.posterior.sample import _signature
 
 
 def names(groups):
@@ -45,3 +49,14 @@ def test_every_analysis_is_obtained_and_the_order_is_kept(monkeypatch):
     found = families.obtain_all(analyses, inputs={}, jobs=1)
     assert [name for name, _ in found] == list(names)
     assert sorted(asked) == sorted(names)
+
+
+def test_models_whose_containers_differ_do_not_share_compiled_code() -> None:
+    """One with a trial of three arms, one without: what the second lacks it must not inherit."""
+    trials = load_trials()
+    signatures = set()
+    for name in ("any_adverse_event", "hallucinations"):
+        spec = load_model(name)
+        model = build_model(spec, effect_table(trials, spec), spare=True)
+        signatures.add(_signature(model, spec))
+    assert len(signatures) == 2

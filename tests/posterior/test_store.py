@@ -26,7 +26,7 @@ from bayes_nmda.data import TrialData
 from bayes_nmda.effects import EffectTable
 from bayes_nmda.errors import FitError, StaleError, StoreError
 from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.posterior import diagnostics, keys, sample, shelf, store, stored
+from bayes_nmda.posterior import code, diagnostics, sample, shelf, store, stored
 
 MakeTree = Callable[..., xr.DataTree]
 NAME = "pain_intensity"
@@ -57,17 +57,6 @@ def saved(packed: Path, home: Path) -> Path:
     """Return the file of a fit that the store has just written."""
     store.folder().mkdir(parents=True)
     return Path(shutil.copyfile(packed, store.folder() / packed.name))
-
-
-def ship(tree: xr.DataTree) -> Path:
-    """Put a posterior into the last good report, as a build does."""
-    path = paths.latest() / "posteriors" / f"{NAME}.nc"
-    file = stored.content(stored.bundle(tree))
-    stored.put(path, file)
-    digest = hashlib.sha256(file).hexdigest()
-    manifest = {"files": {f"posteriors/{NAME}.nc": digest}}
-    (paths.latest() / "manifest.json").write_text(json.dumps(manifest))
-    return path
 
 
 def change_model(old: str, new: str) -> None:
@@ -162,21 +151,6 @@ def test_equal_trees_make_equal_bytes(
     assert second.stat().st_mtime_ns >= modified
 
 
-def test_a_bundle_answers_as_the_full_file_does(saved: Path) -> None:
-    full = store.posterior(NAME)
-    small = store.bundle(full)
-    for group in ("posterior", "prior"):
-        for name, values in small[group].data_vars.items():
-            xr.testing.assert_identical(values, full[group][name])
-    assert set(small["posterior"].data_vars) == {
-        name for name in full["posterior"].data_vars if not str(name).startswith("z_")
-    }
-    assert set(small.children) == {"posterior", "prior", "observed_data", "constant_data"}
-    assert {**small.attrs} == {**full.attrs, "bundled": "true"}
-    for group in ("observed_data", "constant_data"):
-        xr.testing.assert_identical(small[group].to_dataset(), full[group].to_dataset())
-
-
 def test_the_light_reader_gives_the_arrays_and_labels_of_xarray(saved: Path) -> None:
     full, light = store.posterior(NAME), store.read(saved)
     np.testing.assert_array_equal(light.array("posterior", "effect"), full["posterior"]["effect"])
@@ -221,10 +195,10 @@ def test_a_key_covers_versions_and_code(
 ) -> None:
     own = store.fit_key(primary, pain)
     with monkeypatch.context() as patch:
-        patch.setattr(sample, "versions", lambda: {"pymc": "0"})
+        patch.setattr(code, "versions", lambda: {"pymc": "0"})
         assert store.fit_key(primary, pain) != own
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "code_digest", lambda: "other")
+        patch.setattr(code, "digests", lambda: {"model/build.py": "other"})
         assert store.fit_key(primary, pain) != own
     assert store.fit_key(primary, pain) == own
 
@@ -244,7 +218,7 @@ def test_load_finds_exactly_this_analysis(
 
 def test_nothing_stored_says_what_to_run() -> None:
     with pytest.raises(StoreError, match=r"found no posterior of pain_intensity .*bayes-nmda fit"):
-        store.posterior(NAME)
+        store.find(NAME)
 
 
 @pytest.mark.parametrize("model", ["pain_intensity", "pain.v2"])
@@ -264,9 +238,9 @@ def test_a_fit_of_a_model_file_with_a_dot_in_its_name_is_found(
 def test_a_cut_file_is_an_error_that_says_what_to_do(saved: Path) -> None:
     os.truncate(saved, saved.stat().st_size // 2)
     with pytest.raises(
-        StoreError, match=r"the file is corrupt\. Delete it and run `bayes-nmda fit"
+        StoreError, match=r"the file is corrupt\. Move it out of the store, or run `bayes-nmda"
     ):
-        store.posterior(NAME)
+        store.find(NAME)
 
 
 def test_a_byte_that_changed_anywhere_shows(saved: Path) -> None:
@@ -276,7 +250,7 @@ def test_a_byte_that_changed_anywhere_shows(saved: Path) -> None:
         changed[place] ^= 1
         saved.write_bytes(changed)
         with pytest.raises(StoreError, match=f"{NAME}.*is corrupt"):
-            store.posterior(NAME)
+            store.find(NAME)
     saved.write_bytes(whole)
     assert store.posterior(NAME).attrs["model"] == NAME
 
@@ -295,9 +269,10 @@ def test_a_foreign_netcdf_file_is_refused_by_what_it_lacks(home: Path) -> None:
     digest = hashlib.sha256(packed).hexdigest()[:16]
     stored.put(store.folder() / f"{NAME}.0123456789abcdef.{digest}.nc", packed)
     with pytest.raises(
-        StoreError, match=r"found no attribute chains, draws, engine.*Move the file"
+        StoreError,
+        match=r"found no attribute chains, code, code_bytes, draws, engine.*Move the file",
     ):
-        store.posterior(NAME)
+        store.find(NAME)
 
 
 def test_an_older_broken_file_does_not_stand_in_the_way_of_a_newer_good_one(
@@ -358,7 +333,7 @@ def test_a_changed_row_makes_the_posterior_stale_and_is_named(saved: Path) -> No
     cells[head.index("mean")] = "12.5"
     table.write_text(text.replace(line, ",".join(cells)), encoding="utf-8")
     with pytest.raises(StaleError, match=r"older than the rows that it selects.*outcomes\.csv"):
-        store.posterior(NAME)
+        store.find(NAME)
 
 
 def test_a_table_whose_change_selects_the_same_rows_leaves_the_posterior_good(
@@ -388,7 +363,7 @@ def test_a_number_of_the_model_file_makes_the_posterior_stale(
     if "10.75" in old:
         change_model("27.6 and 27.6", "27.5 and 27.5")
     with pytest.raises(StaleError, match=r"older than the model file.*models/pain_intensity\.toml"):
-        store.posterior(NAME)
+        store.find(NAME)
 
 
 def test_words_of_the_model_file_leave_the_posterior_good(saved: Path) -> None:
@@ -415,7 +390,7 @@ def test_a_run_with_another_seed_never_answers_for_the_model(
 ) -> None:
     store.save(fake(primary, seed=1, draws=40), inputs=trials.digests)
     with pytest.raises(StoreError, match="with the seed, draws and chains of its model file"):
-        store.posterior(NAME)
+        store.find(NAME)
 
 
 def test_trial_runs_do_not_push_out_the_fit_that_answers(
@@ -442,42 +417,87 @@ def test_old_files_of_a_model_give_way_and_those_of_others_stay(saved: Path) -> 
     assert shelf.files_of("pain_intensity.v2") == [other]
 
 
-# what is shipped
+# what is not stored
 
 
-def test_a_shipped_posterior_answers_where_nothing_is_stored(saved: Path) -> None:
-    path = ship(store.posterior(NAME))
+def test_what_is_not_stored_is_computed_exactly_and_kept(saved: Path) -> None:
     saved.unlink()
-    assert store.find(NAME) == path
-    assert store.posterior(NAME).attrs["bundled"] == "true"
+    said: list[str] = []
+    tree = store.posterior(NAME, say=said.append)
+    assert tree.attrs["engine"] == "exact"
+    assert "computing it exactly, because found no posterior" in said[0]
+    again = store.posterior(NAME, say=said.append)
+    assert len(said) == 1
+    xr.testing.assert_identical(again["posterior"].to_dataset(), tree["posterior"].to_dataset())
 
 
-def test_a_stored_posterior_goes_before_a_shipped_one(saved: Path) -> None:
-    ship(store.posterior(NAME))
-    assert store.find(NAME) == saved
-
-
-def test_a_shipped_posterior_that_changed_shows(saved: Path) -> None:
-    path = ship(store.posterior(NAME))
-    saved.unlink()
-    os.truncate(path, path.stat().st_size - 1)
-    with pytest.raises(StoreError, match=r"manifest\.json says .*corrupt"):
-        store.posterior(NAME)
-
-
-@pytest.mark.parametrize("manifest", [None, "", "{}", '{"files": {}}'])
-def test_a_shipped_posterior_without_its_manifest_is_not_trusted(
-    saved: Path, manifest: str | None
+def test_what_cannot_be_stored_is_answered_all_the_same(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ship(store.posterior(NAME))
     saved.unlink()
-    path = paths.latest() / "manifest.json"
-    if manifest is None:
-        path.unlink()
-    else:
-        path.write_text(manifest)
-    with pytest.raises(StoreError, match="the manifest of the last good report is missing or does"):
-        store.posterior(NAME)
+
+    def full(*_: object) -> None:
+        raise StoreError("no space")
+
+    monkeypatch.setattr(store, "put", full)
+    said: list[str] = []
+    assert store.posterior(NAME, say=said.append).attrs["engine"] == "exact"
+    assert said[-1] == "no space The answer holds."
+
+
+# which code
+
+
+def copy_of_the_package(tmp_path: Path) -> Path:
+    package = Path(code.__file__).resolve().parents[1]
+    return Path(shutil.copytree(package, tmp_path / package.name))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_changed_statement_is_other_code_and_a_comment_is_not(tmp_path: Path) -> None:
+    package = copy_of_the_package(tmp_path)
+    was = code.digests(package=package)
+    raw = code.bytes_of(was, package)
+    assert {"model/build.py", "effects/continuous.py", "data/reading.py"} <= set(was)
+    assert not any(name.startswith(("query/", "report/", "cli")) for name in was)
+    build = package / "model" / "build.py"
+    edit(build, "import warnings", "import warnings  # a remark\n")
+    edit(build, "Return the PyMC model of one analysis.", "Return a model, in other words.")
+    assert code.moved(was, raw, package) == []
+    edit(build, "_ROUGH = 0.5", "_ROUGH = 0.25")
+    assert code.moved(was, raw, package) == ["model/build.py"]
+
+
+def test_a_module_that_is_newly_imported_joins_without_a_list(tmp_path: Path) -> None:
+    package = copy_of_the_package(tmp_path)
+    was = code.digests(package=package)
+    raw = code.bytes_of(was, package)
+    (package / "model" / "extra.py").write_text("FACTOR = 2\n")
+    edit(package / "model" / "build.py", "import warnings\n",
+         "import warnings\n\nfrom bayes_nmda.model.extra import FACTOR\n")  # fmt: skip
+    assert code.moved(was, raw, package) == ["model/build.py", "model/extra.py"]
+
+
+def test_a_patch_release_moves_nothing_and_another_series_does(saved: Path) -> None:
+    attrs = dict(store.read(saved).attrs)
+    versions = json.loads(str(attrs["versions"]))
+    patched = versions | {"pymc": versions["pymc"].rsplit(".", 1)[0] + ".99"}
+    assert store.other_code(attrs | {"versions": json.dumps(patched)}) == []
+    other = versions | {"pymc": "1.0.0"}
+    assert store.other_code(attrs | {"versions": json.dumps(other)})[0].startswith("pymc ")
+
+
+def test_a_fit_by_other_code_is_stale_and_the_module_is_named(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "moved", lambda *_: ["model/build.py"])
+    with pytest.raises(StaleError, match=r"other code \(changed: model/build\.py\)"):
+        store.find(NAME)
 
 
 # what goes wrong while writing
@@ -534,7 +554,7 @@ def test_an_interrupt_leaves_nothing_behind(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from bayes_nmda.posterior import stored
+from bayes_nmda.posterior import code, stored
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 stored.put(Path(sys.argv[1]), b"x" * 100_000)
 """
@@ -560,7 +580,7 @@ def test_a_process_that_is_killed_while_writing_harms_nothing(
 SAVING = """
 import sys
 import xarray as xr
-from bayes_nmda.posterior import store
+from bayes_nmda.posterior import code, store
 tree = xr.open_datatree(sys.argv[1], engine="h5netcdf").load()
 for seed in range(2):
     tree.attrs["seed"] = 10 * int(sys.argv[2]) + seed
