@@ -32,8 +32,9 @@ _INTERVAL = 0.02
 _FLAT = 30.0
 #: Step of the rule over a deviation on its stretched scale, and where the normal density ends.
 _STEP, _FARTHEST = 0.25, 8.5
-#: Above this SD of deviations steps are finer, because the likelihood is narrow beside it.
-_WIDE = 3.0
+#: Above this SD of deviations steps are finer: far from the mode a stretched step must still be
+#: shorter than the log odds over which a likelihood rises.
+_WIDE = 1.0
 _MOST_NODES = 2001
 #: Elements of a temporary array, which then stays in the cache of a processor.
 _CHUNK = 100_000

@@ -41,7 +41,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 #: Points of a replicate, replicates, and pairs of coordinates at a point.
-POINTS, REPLICATES, PAIRS = 64, 16, 8
+POINTS, REPLICATES, PAIRS = 32, 16, 8
 #: Points of a step that adapts the proposal of the scales.
 ADAPTATION = 128
 #: Degrees of freedom of the proposal.
