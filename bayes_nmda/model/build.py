@@ -54,6 +54,8 @@ PLACES = {
     "counts": _NARROW | dict.fromkeys(("comparisons", "contrasts", "trials"), 16),
 }  # fmt: skip
 _PLACES_OF_TABLES = 16
+#: An overdispersion below this is taken for this: people of one arm then correlate by so little.
+LEAST_OVERDISPERSION = 1e-6
 #: Variables that are normal around 0 with a standard deviation of the model.
 DEVIATIONS = frozenset(
     f"{level}deviation" for level in ("", "visit_", "drug_", "route_", "timepoint_")
@@ -201,7 +203,8 @@ def _arms(spec: ModelSpec, theta: Any, counts: Counts) -> None:
     if spec.likelihood.family == "binomial":
         pm.Binomial("events", n=n, logit_p=log_odds, observed=events, dims="arm")
         return
-    overdispersion = _prior(spec, "overdispersion")
+    # below, differences of log gamma functions of its inverse are rounding and nothing else
+    overdispersion = pm.math.maximum(_prior(spec, "overdispersion"), LEAST_OVERDISPERSION)
     pm.BetaBinomial(
         "events",
         n=n,

@@ -35,6 +35,8 @@ _STEP, _FARTHEST = 0.25, 8.5
 #: Above this SD of deviations steps are finer: far from the mode a stretched step must still be
 #: shorter than the log odds over which a likelihood rises.
 _WIDE = 1.0
+#: The same for one effect alone, which is integrated to eight digits.
+FINE = 0.5
 _MOST_NODES = 2001
 #: Elements of a temporary array, which then stays in the cache of a processor.
 _CHUNK = 100_000
@@ -462,7 +464,7 @@ class Averaged:
     share: Floats
 
 
-def averaged(curve: Curve, mean: Floats, variance: Floats) -> Averaged:
+def averaged(curve: Curve, mean: Floats, variance: Floats, wide: float = _WIDE) -> Averaged:
     """Return the average of a likelihood over a normal distribution of its effect.
 
     Parameters
@@ -473,6 +475,8 @@ def averaged(curve: Curve, mean: Floats, variance: Floats) -> Averaged:
         Means, shape (P, D).
     variance
         Variances, shape (P,); they may be as small as one likes, but not 0.
+    wide
+        SD of deviations above which steps are finer.
 
     Notes
     -----
@@ -498,7 +502,7 @@ def averaged(curve: Curve, mean: Floats, variance: Floats) -> Averaged:
     narrow = 1 / np.sqrt(1 - v * bend)  # SD of the product over that of the deviations
     sigma = root * narrow
     reach = np.arcsinh(_FARTHEST / narrow.min(axis=1))
-    step_of = _STEP / np.maximum(1.0, root[:, 0] / _WIDE)
+    step_of = _STEP / np.maximum(1.0, root[:, 0] / wide)
     nodes = min(int(np.ceil(2 * (reach / step_of).max())) + 1, _MOST_NODES)
     t = reach[:, None, None] * np.linspace(-1, 1, nodes)
     at = theta[..., None] + sigma[..., None] * np.sinh(t)
@@ -543,22 +547,22 @@ def drawn_effects(curve: Curve, mean: Floats, variance: Floats, rng: np.random.G
 
 
 def log_average(
-    curve: Curve, mean: Floats, variance: Floats, *, slopes: bool = False
+    curve: Curve, mean: Floats, variance: Floats, *, slopes: bool = False, wide: float = _WIDE
 ) -> tuple[Floats, Floats, Floats]:
     """Return the log average over a deviation, with first and second derivative by the mean.
 
     Parameters
     ----------
-    curve, mean, variance
+    curve, mean, variance, wide
         As in `averaged`.
     slopes
         Whether derivatives are wanted; else they are zero.
     """
     out = [np.zeros(mean.shape) for _ in range(3)]
     order = np.argsort(variance, kind="stable")
-    for part in _chunks(order, variance, mean.shape[1], curve):
+    for part in _chunks(order, variance, mean.shape[1], curve, wide):
         at = curve if curve.curves == 1 else _some(curve, part)
-        found = averaged(at, mean[part], variance[part])
+        found = averaged(at, mean[part], variance[part], wide)
         out[0][part] = found.value
         if slopes:
             _, slope, bend = at.at(found.theta, 2)
@@ -569,12 +573,12 @@ def log_average(
 
 
 def _chunks(
-    order: NDArray[np.intp], variance: Floats, width: int, curve: Curve
+    order: NDArray[np.intp], variance: Floats, width: int, curve: Curve, wide: float = _WIDE
 ) -> list[NDArray[np.intp]]:
     """Return points of like variance together, few enough for the cache."""
     root = np.sqrt(variance[order])
     reach = np.arcsinh(_FARTHEST * np.sqrt(1 + variance[order] * curve.sharpest))
-    nodes = 2 * reach / (_STEP / np.maximum(1.0, root / _WIDE)) + 1
+    nodes = 2 * reach / (_STEP / np.maximum(1.0, root / wide)) + 1
     filled = np.cumsum(nodes * width) // _CHUNK
     return np.split(order, np.flatnonzero(np.diff(filled)) + 1)
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bayes_nmda.errors import FitError
 from bayes_nmda.model.counts import Counts
 from bayes_nmda.posterior.count_likelihood import (
+    FINE,
     Curve,
     Sheet,
     Table,
@@ -501,7 +502,7 @@ def _on_grid(hierarchy: Hierarchy, parameters: Parameters) -> Weighted:
         mean = np.broadcast_to(mu, (len(z), len(mu))).copy()
         total = log_odds_prior(mean) - 0.5 * z[:, None] ** 2 - 0.5 * np.log(2 * np.pi)
         for curve in hierarchy.curves({}):
-            total = total + log_average(curve, mean, tau**2)[0]
+            total = total + log_average(curve, mean, tau**2, wide=FINE)[0]
         return np.asarray(total)
 
     # where the mass lies, and how narrow it is: a coarse look, then closer ones

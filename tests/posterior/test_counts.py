@@ -220,7 +220,9 @@ def test_the_average_of_a_joint_trial_is_that_of_a_grid() -> None:
 # symmetry
 
 
-@pytest.mark.parametrize("family", ["", "_binomial", "_uniform", "_robust"])
+@pytest.mark.parametrize(
+    "family", ["", "_binomial", "_uniform", pytest.param("_robust", marks=pytest.mark.slow)]
+)
 def test_the_same_few_events_in_both_arms_are_no_difference_in_any_model(family: str) -> None:
     found = posterior(load_model(f"any_adverse_event{family}"), counted(RARE))
     assert probability(found) == pytest.approx(0.5, abs=1e-9)
@@ -264,12 +266,11 @@ def test_a_swap_turns_the_pooled_model_around(some: list[Row], events: int, how:
     second = {} if how == "swap arms" else {0: (events, 30)}
     turned = {k: (n - e, n) for k, (e, n) in second.items()}
     turn = swapped if how == "swap arms" else without
-    sizes = {"points": 16, "replicates": 4}
+    sizes = {"points": 8, "replicates": 2}
     one = posterior(spec, counted(some, drugs=drugs, second=second), **sizes)
     other = posterior(spec, counted(turn(some), drugs=drugs, second=turned), **sizes)
     for cell in range(one.level.shape[1]):
-        # where the centre of a proposal rounds the other way, pairs are not quite mirrored
-        assert probability(one, cell) + probability(other, cell) == pytest.approx(1, abs=2e-5)
+        assert probability(one, cell) + probability(other, cell) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_trial_that_says_nothing_changes_nothing(alone) -> None:
