@@ -1,7 +1,8 @@
 """Run the examples in README.md and docs/*.md and write below each what it prints.
 
 An example is a ``console`` block that starts with ``$ bayes-nmda …``, or a ``python`` block that is
-followed by a ``text`` block. Both run in this process, against the stored posteriors.
+followed by a ``text`` block. Both run in this process, with a store of their own that is empty at
+first, so that a page shows what a fresh clone prints, whatever was fitted here.
 
     python docs/run_examples.py            run and write
     python docs/run_examples.py --check    write nothing; exit code 1 if a page is stale
@@ -15,14 +16,19 @@ import os
 import re
 import shlex
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from bayes_nmda import paths
 from bayes_nmda.cli import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 PROGRAM = "bayes-nmda"
+#: What stderr says where nothing is stored.
+_COMPUTING = ": computing it exactly, because "
 _REST = r"(?P<old>(?:(?!```)[\s\S])*)```"
 _CONSOLE = re.compile(rf"```console\n(?P<command>\$ {PROGRAM}(?:[^\n]*\\\n)*[^\n]*\n)" + _REST)
 _PYTHON = re.compile(r"```python\n(?P<code>(?:(?!```)[\s\S])*)```\n+```text\n" + _REST)
@@ -47,7 +53,20 @@ def python_output(code: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    return "".join(f"{line.rstrip()}\n" for line in text.strip("\n").splitlines())
+    lines = [line.rstrip() for line in text.strip("\n").splitlines() if _COMPUTING not in line]
+    return "".join(f"{line}\n" for line in lines)
+
+
+@contextmanager
+def _own_store() -> Iterator[None]:
+    """Keep what the examples store apart from what was fitted here."""
+    output = paths.output
+    with tempfile.TemporaryDirectory() as folder:
+        paths.output = lambda: Path(folder) / "output"
+        try:
+            yield
+        finally:
+            paths.output = output
 
 
 def page(text: str) -> str:
@@ -60,7 +79,8 @@ def page(text: str) -> str:
     def python(found: re.Match[str]) -> str:
         return f"```python\n{found['code']}```\n\n```text\n{python_output(found['code'])}```"
 
-    return _PYTHON.sub(python, _CONSOLE.sub(console, text))
+    with _own_store():
+        return _PYTHON.sub(python, _CONSOLE.sub(console, text))
 
 
 def main() -> int:

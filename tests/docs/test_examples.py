@@ -8,25 +8,12 @@ import pytest
 from bayes_nmda import errors
 from bayes_nmda.cli import app
 from bayes_nmda.data import load_trials
-from bayes_nmda.errors import StoreError
 from bayes_nmda.model.spec import model_names
-from bayes_nmda.posterior.store import find
 
 PAGES = ["README.md", "docs/cli.md", "docs/scheduling.md"]
 
 
-@pytest.fixture
-def posteriors():
-    """Skip where nothing has been fitted or published yet."""
-    try:
-        for name in ("pain_intensity", "pain_intensity_unpooled"):
-            find(name)
-    except StoreError as error:
-        pytest.skip(f"no stored posterior to ask: {error}")
-
-
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.usefixtures("posteriors")
 def test_examples_print_what_the_page_shows(root, run_examples, name):
     written = (root / name).read_text(encoding="utf-8")
     assert run_examples.page(written) == written, "run `python docs/run_examples.py`"

@@ -6,7 +6,6 @@ import nbformat
 import pytest
 
 import bayes_nmda as nmda
-from bayes_nmda.errors import StoreError
 
 IV = {"drug": "ketamine", "route": "intravenous", "timepoint": "immediate"}
 
@@ -48,10 +47,7 @@ def test_a_warning_and_a_path_in_an_output_are_found(run_tutorial):
 
 
 def test_its_probability_is_that_of_the_stored_posterior(notebook):
-    try:
-        tree = nmda.posterior("pain_intensity")
-    except StoreError as error:
-        pytest.skip(f"no stored posterior to compare with: {error}")
+    tree = nmda.posterior("pain_intensity")
     row = nmda.prob_benefit(tree, **IV, at_least=10).records[0]
     printed = re.search(r"lowers pain by at least 10 points.*? is (\d+) %", _text(notebook))
     # half of the printed step, and four standard errors of two independent fits
