@@ -616,21 +616,22 @@ def _hierarchy(spec: ModelSpec, layout: Layout, counts: Counts, alone: int | Non
     if pooling != "none" and structure.timepoints:
         scatter = ("tau", "sd_trial_timepoint")
     within = structure.multi_arm_correlation
+    # given its total, a table without events, or of events only, says nothing; binomial arms with a
+    # prior of their midpoint say of one that its odds ratio is not far from 1
+    given = spec.likelihood.family == "conditional"
+    speaks = counts.informative if given else np.ones(len(counts.labels), dtype=bool)
     singles, joints = [], []
     for trial in range(len(layout.trials)):
         rows = np.flatnonzero(layout.trial_of_contrast == trial)
         if alone is not None:
             rows = rows[layout.cell_of_contrast[rows] == alone]
-        tables = dict.fromkeys(counts.table_of_contrast[rows].tolist())
-        rows = rows[
-            np.isin(counts.table_of_contrast[rows], [t for t in tables if counts.informative[t]])
-        ]
+        rows = rows[speaks[counts.table_of_contrast[rows]]]
         if not len(rows):
-            continue  # it says nothing about a ratio
+            continue
+        tables = dict.fromkeys(counts.table_of_contrast[rows].tolist())
         found = [
             (table_of(counts, t, spec), np.flatnonzero(counts.table_of_contrast[rows] == t))
             for t in tables
-            if counts.informative[t]
         ]
         cells = level_of_cell[layout.cell_of_contrast[rows]]
         if len(rows) == 1:

@@ -314,7 +314,7 @@ def other_code(attrs: Mapping[str, Any]) -> list[str]:
     """Return which modules, and series of packages, are not those that computed a fit."""
     was = code.series(json.loads(attrs["versions"]))
     now = code.series(code.versions())
-    packages = [f"{name} {now[name]}" for name in now if was.get(name) != now[name]]
+    packages = [f"{name} {now[name]}" for name in now if was.get(name, now[name]) != now[name]]
     return [*code.moved(json.loads(attrs["code"]), json.loads(attrs["code_bytes"])), *packages]
 
 
