@@ -56,11 +56,10 @@ class Pooled:
         ]
         average = row["average"]
         return (
-            f"Pooling is a choice: that probability is {chance(row[NAMES[0]])} where cells borrow "
-            f"from one another in part, {' and '.join(told)}; averaged over the three by how well "
-            f"they predict the data, with equal weights before, it is {chance(average)}. With "
-            f"one to "
-            "six small trials a cell, how much cells borrow decides as much as the trials do."
+            "Pooling is a choice. That is where cells borrow from one another in part; it is "
+            f"{' and '.join(told)}. Averaged over the three by how well they predict the data, with "
+            f"equal weights before, it is {chance(average)}. With one to six small trials a cell, "
+            "how much cells borrow decides as much as the trials do."
         )
 
 

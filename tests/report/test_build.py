@@ -179,8 +179,8 @@ def test_a_missing_file_and_a_missing_manifest_are_named(home):
 
 
 def test_code_and_versions_count(home, monkeypatch):
-    monkeypatch.setattr(staleness, "versions", lambda: {"python": "4"})
-    assert "version of python changed" in what_is_stale("quick")
+    monkeypatch.setattr(staleness, "versions", lambda: {"python": "4.0"})
+    assert "series of python changed" in what_is_stale("quick")
 
 
 def test_asking_whether_a_report_is_stale_imports_nothing_heavy(home):

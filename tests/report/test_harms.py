@@ -10,7 +10,9 @@ from bayes_nmda.report.harms import sensitivity_figure
 def told(number):
     record = {"estimate": 1.5, "lower": 0.5 + number / 10, "upper": 4.0}
     line = SimpleNamespace(partition="ketamine/oral", estimates={"RR": record}, review=None)
-    spec = SimpleNamespace(select=SimpleNamespace(outcome="any_adverse_event"))
+    spec = SimpleNamespace(
+        name="any_adverse_event", select=SimpleNamespace(outcome="any_adverse_event")
+    )
     return SimpleNamespace(lines=(line,), line=lambda _: line, fit=SimpleNamespace(spec=spec))
 
 
