@@ -57,9 +57,9 @@ class Pooled:
         average = row["average"]
         return (
             "Pooling is a choice. That is where cells borrow from one another in part; it is "
-            f"{' and '.join(told)}. Averaged over the three by how well they predict the data, with "
-            f"equal weights before, it is {chance(average)}. With one to six small trials a cell, "
-            "how much cells borrow decides as much as the trials do."
+            f"{' and '.join(told)}. Averaged over the three by how well they predict the data, "
+            f"with equal weights before, it is {chance(average)}. With one to six small trials a "
+            "cell, how much cells borrow decides as much as the trials do."
         )
 
 
