@@ -106,7 +106,7 @@ def evidence_map(
         query="evidence_map",
         records=tuple(rows),
         sentences=(
-            *_holes(rows, drugs, outcomes, comparator),
+            *_holes(rows, drugs, outcomes, comparator, len(with_numbers)),
             *([] if outcome is not None else _without_numbers(trials, treatments, drugs)),
         ),
         value="trials",
@@ -184,9 +184,16 @@ def _basis(arms: pd.DataFrame, trial_names: set[str]) -> str:
 
 
 def _holes(
-    rows: list[dict[str, Any]], drugs: list[str], outcomes: list[str], comparator: str | None
+    rows: list[dict[str, Any]],
+    drugs: list[str],
+    outcomes: list[str],
+    comparator: str | None,
+    trials: int,
 ) -> list[str]:
-    """Return a sentence a drug on the outcomes that none of its trials gives a number on."""
+    """Return a sentence a drug on the outcomes that no trial with numbers gives one on.
+
+    What trials without numbers measured is not known, so that nothing is said of them.
+    """
     against = {None: "", "placebo": " against placebo", "active": " against another medicine"}
     sentences = []
     for drug in drugs:
@@ -195,8 +202,8 @@ def _holes(
         missing = [OUTCOMES[name].lower() for name in outcomes if name not in seen]
         if own and missing:
             sentences.append(
-                f"No trial of {drug} by any route{against[comparator]} gives a usable number on "
-                f"{alternatives(missing)}."
+                f"None of the {trials} trials with numbers gives one on {alternatives(missing)} "
+                f"with {drug}{against[comparator]}, by any route."
             )
     return sentences
 

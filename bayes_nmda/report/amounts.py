@@ -7,13 +7,15 @@ instrument. Digits are those that the Monte Carlo error allows; people are whole
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+from bayes_nmda.errors import QueryError
 from bayes_nmda.query import words
 from bayes_nmda.query.needed import needed_words
 from bayes_nmda.report.fits import Record
-from bayes_nmda.report.numbers import error_of
-from bayes_nmda.report.review import Review
+from bayes_nmda.report.numbers import error_of, interval, signed
+from bayes_nmda.report.review import Interval, Review
 
 #: People among whom absolute effects are told.
 AMONG: Final = 1000
@@ -67,9 +69,54 @@ def ratio_range(record: Record) -> str:
     )
 
 
-def review_ratio(review: Review) -> str:
-    """Return the review's ratio with its interval, ``"3.26 (1.05 to 10.09)"``."""
-    return f"{review.estimate:.2f} ({review.low:.2f} to {review.high:.2f})"
+def review_ratio(found: Interval) -> str:
+    """Return a ratio of the review with its interval, ``"3.26 (1.05 to 10.09)"``."""
+    return f"{found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def review_difference(found: Interval) -> str:
+    """Return a difference of the review with its interval, ``"−15.8 (−32.1 to 0.5)"``."""
+    return f"{signed(found.estimate)} ({interval(found.low, found.high)})"
+
+
+def review_parts(review: Review | None, say: Callable[[Interval], str]) -> list[tuple[str, bool]]:
+    """Return what stands beside our number, each with whether it was computed here.
+
+    First what the review printed; then, or instead, its method on these rows, which is told beside
+    a printed number only where it is another one.
+    """
+    if review is None:
+        return []
+    if review.printed is None:
+        return [(say(review.shown), True)]
+    moved = [(say(review.moved), True)] if review.moved is not None else []
+    return [(say(review.printed), False), *moved]
+
+
+def without(record: Record) -> str:
+    """Return the risk without the drug, ``"110 in 1000 (95 % 30 to 310)"``.
+
+    Raises
+    ------
+    QueryError
+        If the answer does not say which risk it used.
+    """
+    low, high = thousand(_of(record, "control_risk_lower")), _of(record, "control_risk_upper")
+    return f"{thousand(_of(record, 'control_risk'))} in {AMONG} (95 % {low} to {thousand(high)})"
+
+
+def showed(record: Record) -> str:
+    """Return what the control arms showed, ``"5 of 52"``."""
+    return f"{int(_of(record, 'control_events')):,} of {int(_of(record, 'control_people')):,}"
+
+
+def _of(record: Record, name: str) -> float:
+    if record.get(name) is None:
+        raise QueryError(
+            f"found an absolute effect without {name!r}; no risk is told without it: fit the model "
+            "again"
+        )
+    return float(record[name])
 
 
 def needed(record: Record) -> str:
@@ -107,16 +154,20 @@ def _direction(text: str, gain: float) -> str:
     return text if float(text) == 0 else f"{text} {'better' if gain > 0 else 'worse'}"
 
 
-def better_review(review: Review, towards: float, decimals: int = 2) -> str:
-    """Return the review's difference in the same words, worse end first."""
-    ends = sorted((review.low, review.high), key=lambda value: towards * value)
-    middle, first, last = (
-        _direction(f"{abs(value):.{decimals}f}", towards * value)
-        for value in (review.estimate, *ends)
-    )
-    if " " in first and first.split()[-1] == last.split()[-1]:
-        first = first.split()[0]
-    return f"{middle} ({first} to {last})"
+def better_review(towards: float, decimals: int = 2) -> Callable[[Interval], str]:
+    """Return what tells a difference of the review in the same words, worse end first."""
+
+    def say(found: Interval) -> str:
+        ends = sorted((found.low, found.high), key=lambda value: towards * value)
+        middle, first, last = (
+            _direction(f"{abs(value):.{decimals}f}", towards * value)
+            for value in (found.estimate, *ends)
+        )
+        if " " in first and first.split()[-1] == last.split()[-1]:
+            first = first.split()[0]
+        return f"{middle} ({first} to {last})"
+
+    return say
 
 
 def net_chance(record: Record) -> str:

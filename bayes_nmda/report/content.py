@@ -1,7 +1,7 @@
 """What a report tells: one value with every number in it, each taken from an Answer.
 
-Nothing is estimated here. The numbers come from the query functions of the package, the review's
-own pooling and the tables of data; this module only puts them side by side.
+Nothing is estimated here. The numbers come from the query functions of the package, from what is
+known of the review and from the tables of data; this module only puts them side by side.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bayes_nmda.report.amounts import thousand
 from bayes_nmda.report.definition import ReportDefinition, Section
 from bayes_nmda.report.fits import Fit, partition_of
-from bayes_nmda.report.outcomes import Line, Outcome, outcome_of
+from bayes_nmda.report.outcomes import Line, Outcome, outcome_of, size_of
 from bayes_nmda.report.pain import (
     FIRST,
     Cell,
@@ -104,8 +105,16 @@ class Content:
 
     @property
     def trials_with_numbers(self) -> int:
-        """Number of trials of the review that give a number of any outcome."""
+        """Number of trials that give a number of any outcome; of others nothing is known."""
         return int(self.trials.outcomes["trial"].nunique())
+
+    @property
+    def trials_of_review(self) -> int | None:
+        """Number of trials that the review says it includes, None where it is not known."""
+        table = self.trials.published
+        whole = table[(table["kind"] == "context") & (table["outcome"] == "")]
+        numbers = whole["n_trials"].dropna()
+        return int(numbers.max()) if len(numbers) else None
 
     def lines(self, *kinds: str) -> Iterator[Line]:
         """Yield the lines of some sections, by default of all, section by section."""
@@ -156,6 +165,8 @@ def gather(
     answers = ask(primary, pain.curve)
     by_name = {fit.spec.name: fit for fit in fits}
     others = [fit for fit in fits if fit.spec.name not in pain.models]
+    scenarios = tuple(scenario(by_name[model]) for model in pain.models)
+    outcomes = {fit.spec.name: outcome_of(fit, trials) for fit in others}
     return Content(
         definition=definition,
         primary=primary,
@@ -163,32 +174,72 @@ def gather(
         trials=trials,
         cells=tuple(pain_cells(primary, answers, trials)),
         contrasts=tuple(pain_contrasts(primary, answers["shrinkage"])),
-        scenarios=tuple(scenario(by_name[model]) for model in pain.models),
-        outcomes={fit.spec.name: outcome_of(fit, trials) for fit in others},
+        scenarios=scenarios,
+        outcomes=outcomes,
         answers=answers | {"evidence_map": query.evidence_map(trials, comparator="placebo")},
         tradeoffs=_tradeoffs(definition.section("tradeoff"), by_name),
         replication=replication,
         engines=engines,
         influence=influence,
-        pooled=_pooled(definition, by_name),
+        pooled=_pooled(definition, by_name, scenarios, outcomes),
     )
 
 
-def _pooled(definition: ReportDefinition, fits: Mapping[str, Fit]) -> dict[str, Pooled]:
+def _pooled(
+    definition: ReportDefinition,
+    fits: Mapping[str, Fit],
+    scenarios: Sequence[Scenario],
+    outcomes: Mapping[str, Outcome],
+) -> dict[str, Pooled]:
     """Return the headline probabilities of pain and of the first harm under three poolings."""
     found = {}
     for section in definition.sections:
         if not section.pooling:
             continue
-        some = [fits[model] for model in (section.models[0], *section.pooling)]
-        spec = some[0].spec
+        models = (section.models[0], *section.pooling)
+        some = [fits[model] for model in models]
         if section.kind == "pain":
-            at_least = spec.thresholds.benefit[FIRST]
-            size = f"a benefit of at least {at_least:g} {spec.unit}"
-            found["pain"] = pooled(some, "benefit", at_least, None, size)
+            said = {one.model: one for one in scenarios}
+            found["pain"] = _pooled_pain(some, [said[model] for model in models])
         else:
-            found["harms"] = pooled(some, "harm", 1.0, "OR", "any harm")
+            found["harms"] = _pooled_harm(some, [outcomes[model] for model in models])
     return found
+
+
+def _pooled_pain(fits: Sequence[Fit], told: Sequence[Scenario]) -> Pooled:
+    spec = fits[0].spec
+    size = spec.thresholds.benefit[FIRST]
+    return pooled(
+        fits,
+        [
+            {
+                **{(label, 0.0): record for label, record in one.any_benefit.items()},
+                **{(label, size): record for label, record in one.chances.items()},
+            }
+            for one in told
+        ],
+        direction="benefit",
+        measure=None,
+        sizes={0.0: "any benefit", size: f"a benefit of at least {size:g} {spec.unit}"},
+    )
+
+
+def _pooled_harm(fits: Sequence[Fit], told: Sequence[Outcome]) -> Pooled:
+    size = size_of(told[0])
+    return pooled(
+        fits,
+        [
+            {
+                (line.label, at_least): line.chances["harm", at_least]
+                for line in one.lines
+                for at_least in (0.0, size)
+            }
+            for one in told
+        ],
+        direction="harm",
+        measure="RD",
+        sizes={0.0: "any harm", size: f"at least {thousand(size)} more in 1000"},
+    )
 
 
 def _tradeoffs(section: Section | None, fits: Mapping[str, Fit]) -> Tradeoffs | None:

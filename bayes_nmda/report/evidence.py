@@ -42,8 +42,16 @@ def further_trials(answer: Answer) -> dict[str, int]:
     return {label: number for label, number in found.items() if number}
 
 
-def evidence_figure(answer: Answer) -> Figure:
-    """Return the map as a grid: outcomes down, drugs and routes across, timepoints inside."""
+def evidence_figure(answer: Answer, trials: int) -> Figure:
+    """Return the map as a grid: outcomes down, drugs and routes across, timepoints inside.
+
+    Parameters
+    ----------
+    answer
+        From `evidence_map`.
+    trials
+        Number of trials that give any number: of the others nothing is known.
+    """
     columns, further = map_columns(answer), further_trials(answer)
     outcomes = list(dict.fromkeys(record["outcome"] for record in answer.records))
     fields: dict[tuple[str, str], list[str]] = {}
@@ -60,8 +68,8 @@ def evidence_figure(answer: Answer) -> Figure:
     holes = len(columns) * len(outcomes) - len(fields)
     alt = (
         f"Grid of {len(outcomes)} outcomes by {len(columns)} combinations of drug and route; "
-        f"{holes} of {len(columns) * len(outcomes)} fields hold no trial. The table of the "
-        "evidence map gives every number."
+        f"{holes} of {len(columns) * len(outcomes)} fields hold none of the {trials} trials with "
+        "numbers. The table of the evidence map gives every number."
     )
     last = len(outcomes)
     with canvas(PAGE, 1.3 + _ROW * (len(outcomes) + 1)) as figure:
@@ -82,7 +90,8 @@ def evidence_figure(answer: Answer) -> Figure:
     caption = (
         "Trials with usable numbers against placebo. Inside a field: trials at the review's "
         "immediate (i), short (s) and medium (m) timepoint; a number without letter where the "
-        "review has no timepoint. Hatched, ∅: no trial gives a usable number. * the route of at "
+        f"review has no timepoint. Hatched, ∅: none of the {trials} trials with numbers gives one. "
+        "* the route of at "
         "least one trial is inferred, not confirmed. Last row: further known trials of the drug "
         "and route that give no usable number on anything; a trial with two drugs or routes counts "
         "in each." + _elsewhere(further, columns)
@@ -99,7 +108,7 @@ def _elsewhere(further: dict[str, int], columns: list[str]) -> str:
     ]
     if not others:
         return ""
-    return f" Without a column, because no trial gives a number: {'; '.join(others)}."
+    return f" Without a column, because none of their trials gives a number: {'; '.join(others)}."
 
 
 def _field(axes: Axes, x: int, y: int, words: list[str] | None) -> None:

@@ -56,7 +56,7 @@ def _drawn(content: Content) -> Iterator[Figure]:
         yield threshold_curves(content, partition, words)
         yield prior_and_posterior(content, partition, words)
     yield from _of_outcomes(content)
-    yield evidence_figure(content.answers["evidence_map"])
+    yield evidence_figure(content.answers["evidence_map"], content.trials_with_numbers)
     yield scenario_figure(content)
     influence = influence_figure(content)
     if influence is not None:

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from bayes_nmda.report.outcomes import size_of
+
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.fits import Record
     from bayes_nmda.report.outcomes import Line, Outcome
     from bayes_nmda.report.pain import Cell
+    from bayes_nmda.report.review import Review
 
 #: Outcomes beside pain, in the order of their columns.
 BESIDE: Final = (
@@ -76,16 +79,6 @@ class Counted:
         """Records that hold what the prior alone gave: of any effect, and of one of this size."""
         first = self.outcome.lines[0]
         return first.chances[self.direction, 0.0], first.chances[self.direction, self.size]
-
-
-def size_of(outcome: Outcome) -> float:
-    """Return the effect whose probability is told beside that of any effect.
-
-    Of a harm it is the largest that its model file lists, of a benefit the smallest above none: 50
-    people in 1000 in both, and a small standardised difference.
-    """
-    sizes = [size for size in outcome.sizes if size > 0]
-    return max(sizes) if outcome.direction == "harm" else min(sizes)
 
 
 def counted(content: Content) -> dict[str, Counted]:
@@ -155,14 +148,7 @@ def _pain_row(cell: Cell, about: Mapping[str, str]) -> dict[str, Any]:
     for (target, at_least), record in cell.chances.items():
         row |= _chance(f"prob_benefit_{at_least:g}" + ("" if target == "mean" else "_new_trial"),
                        record)  # fmt: skip
-    review = cell.review
-    return row | {
-        "review_estimate": review.estimate,
-        "review_lower": review.low,
-        "review_upper": review.high,
-        "review_printed": review.printed,
-        "flags": ";".join(cell.flags),
-    }
+    return row | _review(cell.review) | {"flags": ";".join(cell.flags)}
 
 
 def line_row(line: Line) -> dict[str, Any]:
@@ -196,14 +182,22 @@ def line_row(line: Line) -> dict[str, Any]:
     row |= _numbers("new_trial", line.new)
     for (direction, size), record in line.chances.items():
         row |= _chance(f"prob_{direction}_{size:g}", record)
-    if line.review is not None:
-        row |= {
-            "review_estimate": line.review.estimate,
-            "review_lower": line.review.low,
-            "review_upper": line.review.high,
-            "review_printed": line.review.printed,
-        }
-    return row | {"flags": ";".join(line.flags)}
+    return row | _review(line.review) | {"flags": ";".join(line.flags)}
+
+
+def _review(review: Review | None) -> dict[str, Any]:
+    """Return what the review printed and what its method makes of these rows, apart."""
+    if review is None:
+        return {}
+    found: dict[str, Any] = {}
+    for name, values in (("review", review.printed), ("review_method", review.computed)):
+        if values is not None:
+            found |= {
+                f"{name}_estimate": values.estimate,
+                f"{name}_lower": values.low,
+                f"{name}_upper": values.high,
+            }
+    return found | {"review_certainty": review.certainty}
 
 
 def _numbers(name: str, record: Record) -> dict[str, Any]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _ROW: Final = 0.42
 _STEP: Final = 0.17
-#: Looks of the models of one harm, in order of the definition; the review's method comes last.
+#: Looks of the models of one harm, in order of the definition; the review comes last.
 _LOOKS: Final = (
     (BLUE, "o"), (VERMILION, "s"), (GREEN, "D"), (INK, "v"), (PURPLE, "P"), (OCHRE, "X"),
 )  # fmt: skip
@@ -67,7 +67,9 @@ def harm_map(content: Content) -> Figure:
     caption = (
         "Above: probability that the drug raises the risk of the harm at all, on average over "
         "trials like these. Below: more (+) or fewer people in 1000 with it, posterior median. "
-        "Darker is more probable. Hatched, ∅: no trial against placebo gives a usable number."
+        f"Darker is more probable. Hatched, ∅: none of the {content.trials_with_numbers} trials "
+        "with numbers gives one against placebo. * no trial says anything "
+        "of a ratio; the number is borrowed from other drugs and routes and from the prior."
     )
     return Figure("harm-map", svg, caption, alt)
 
@@ -80,20 +82,21 @@ def _field(axes: Axes, x: int, y: int, line: Line | None) -> None:
     strength = max(0.0, 2 * chance["probability"] - 1) * 0.6
     people = people_in_1000(line.lead["estimate"], line.lead["mcse"])
     sign = "+" if people > 0 else MINUS if people < 0 else ""
+    star = "*" if line.borrowed else ""
     shade(
-        axes, x, y, VERMILION, strength, f"{short_chance(chance)}\n{sign}{abs(people)}",
+        axes, x, y, VERMILION, strength, f"{short_chance(chance)}{star}\n{sign}{abs(people)}",
         text_size=8,
     )  # fmt: skip
 
 
 def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figure:
-    """Return risk ratios of one harm under several models, and by the review's method."""
+    """Return risk ratios of one harm under several models, and of the review."""
     partitions = [line.partition for line in models[0].lines]
     block = len(models) + 2
     name = outcome(models[0].fit.spec.select.outcome)
     alt = (
-        f"{name}: risk ratio of each drug and route under {len(models)} models and by the review's "
-        "method. The table of other assumptions gives every number."
+        f"{name}: risk ratio of each drug and route under {len(models)} models and by the review. "
+        "The table of other assumptions gives every number."
     )
     with canvas(PAGE, 1.0 + _STEP * block * len(partitions)) as figure:
         axes = figure.subplots()
@@ -106,7 +109,8 @@ def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figu
                     _bar(axes, number * block + position, ends, *_LOOKS[position % len(_LOOKS)])
             first = models[0].line(partition)
             if first is not None and first.review is not None:
-                ends = (first.review.low, first.review.estimate, first.review.high)
+                shown = first.review.shown
+                ends = (shown.low, shown.estimate, shown.high)
                 _bar(axes, number * block + len(models), ends, GREY, "^")
         axes.set(xscale="log", ylim=(block * len(partitions) - 1, -1))
         axes.axvline(1, color=INK, lw=0.8, zorder=0)
@@ -120,14 +124,15 @@ def sensitivity_figure(models: Sequence[Outcome], labels: Sequence[str]) -> Figu
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("fewer with drug  ←   risk ratio   →  more with drug")
         looks = [*(_LOOKS[i % len(_LOOKS)] for i in range(len(models))), (GREY, "^")]
-        for (colour, marker), label in zip(looks, [*labels, "Review's method"], strict=True):
+        for (colour, marker), label in zip(looks, [*labels, "Review"], strict=True):
             axes.plot([], [], color=colour, marker=marker, ms=4.5, label=label)
         figure.legend(loc="outside upper center", ncols=2)
         key = f"harm-sensitivity-{models[0].fit.spec.name.replace('_', '-')}"
         svg = drawing(figure, key, alt)
     caption = (
-        f"{name}: risk ratio with 95 % interval. Where marks lie far apart, "
-        "the answer depends on the assumption more than on the trials."
+        f"{name}: risk ratio with 95 % interval. Review: as it printed it, or its method on these "
+        "rows where no printed number is known. Where marks lie far apart, the answer depends on "
+        "the assumption more than on the trials."
     )
     return Figure(key, svg, caption, alt)
 

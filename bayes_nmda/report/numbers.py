@@ -33,6 +33,7 @@ FLAGS: Final[dict[str, str]] = {
     "abstract": "result printed in an abstract, not in the review",
     "with_abstracts": "the model borrows from results printed in abstracts",
     "paired_crossover": "the same people had both treatments",
+    "no_informative_trial": "no trial says anything of a ratio",
     "timepoint_assigned": "timepoint assigned by this project",
     "sd_from_interval": "SD computed from an interval",
     "se_from_interval": "error computed from an interval",

@@ -52,7 +52,7 @@ class Line:
     events
         Counts of a counted outcome, else None.
     review
-        The review's method on the same rows; None where it cannot be computed.
+        What the review printed, and its method on these rows; None where there is neither.
     """
 
     model: str
@@ -81,6 +81,16 @@ class Line:
         """The estimate that tables lead with."""
         return next(iter(self.estimates.values()))
 
+    @property
+    def informative(self) -> int:
+        """Number of trials that say anything of a ratio; of a measured outcome all do."""
+        return self.trials if self.events is None else int(self.lead["trials_informative"])
+
+    @property
+    def borrowed(self) -> bool:
+        """Whether no trial of the cell says anything, so that its numbers are borrowed whole."""
+        return self.informative == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -100,6 +110,16 @@ class Outcome:
     def line(self, partition: str) -> Line | None:
         """Return the first line about a drug and route, None where there is none."""
         return next((line for line in self.lines if line.partition == partition), None)
+
+
+def size_of(outcome: Outcome) -> float:
+    """Return the effect whose probability is told beside that of any effect.
+
+    Of a harm it is the largest that its model file lists, of a benefit the smallest above none: 50
+    people in 1000 in both, and a small standardised difference.
+    """
+    sizes = [size for size in outcome.sizes if size > 0]
+    return max(sizes) if outcome.direction == "harm" else min(sizes)
 
 
 def outcome_of(fit: Fit, trials: TrialData) -> Outcome:
@@ -166,6 +186,21 @@ def _ask(fit: Fit, direction: Direction) -> dict[str, Answer]:
     found[f"prob_{direction}"] = ask[direction](fit.draws, measure=lead, at_least=sizes)
     found[f"prob_{other}"] = ask[other](fit.draws, measure=lead, at_least=0)
     return found
+
+
+def informative_trials(rows: pd.DataFrame) -> int:
+    """Return how many trials of some contrasts say anything of a ratio.
+
+    Those in which somebody had the event and somebody had not, over the arms that are compared.
+    """
+    said = 0
+    for _, of_trial in rows.groupby("trial_id"):
+        strata = (events_of(stratum) for _, stratum in of_trial.groupby("stratum"))
+        said += any(
+            0 < counts.treated + counts.control < counts.n_treated + counts.n_control
+            for counts in strata
+        )
+    return said
 
 
 def events_of(rows: pd.DataFrame) -> Events:

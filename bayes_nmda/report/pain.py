@@ -1,7 +1,7 @@
 """What is told of pain: cells, trials and scenarios of the primary analysis.
 
-Nothing is estimated here. The numbers come from the query functions of the package and the
-review's own pooling; this module only puts them side by side.
+Nothing is estimated here. The numbers come from the query functions of the package, and from what
+is known of the review; this module only puts them side by side.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Cell:
     mean: Record
     new: Record
     chances: Mapping[tuple[str, float], Record]
-    review: Review
+    review: Review | None
     sentences: tuple[str, ...]
 
     @property
@@ -118,7 +118,7 @@ def pain_cells(fit: Fit, answers: Mapping[str, Answer], trials: TrialData) -> li
                 means[label][0],
                 news[label][0],
                 {(r["target"], r["at_least"]): r for r in (*chances[label], *new_chances[label])},
-                review[label],
+                review.get(label),
                 (sentence, *words),
             )
         )

@@ -1,7 +1,8 @@
 """Pooling is a choice: headline probabilities with each cell alone, pooled, and averaged.
 
-For pain and for the first harm the same question goes to three models of the same rows, each fitted
-by the exact engine, which computes the marginal likelihoods that they are averaged by.
+For pain and for the first harm the same question goes to three models of the same rows. What each
+gives is the number that the report tells of that model anywhere else; their average weighs them by
+their marginal likelihoods, which the exact engine computes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from bayes_nmda.report.numbers import chance
+from bayes_nmda.terms import cell_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,81 +19,124 @@ if TYPE_CHECKING:
     from bayes_nmda.query import Answer
     from bayes_nmda.report.fits import Fit, Record
 
+Direction = Literal["benefit", "harm"]
 #: What each model is called: the one that the report tells, then those of ``pooling`` in a section.
 NAMES: Final = ("partial pooling", "each cell alone", "complete pooling")
+AVERAGE: Final = "average"
+#: Probabilities that differ by more than this hang on pooling.
+_APART: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """One question under three ways to pool.
+    """Some sizes of effect asked of three ways to pool.
 
     Attributes
     ----------
     answer
-        From `bayes_nmda.average_models`.
-    direction
-        Whether its probabilities are of a benefit or a harm.
-    size
-        The size of effect asked for, in words.
+        From `average_models`.
+    told
+        What the report tells of each model elsewhere, by its name in `NAMES`, then by label of the
+        cell and size.
+    sizes
+        Sizes of effect, each with its words, the headline last.
     """
 
     answer: Answer
-    direction: Literal["benefit", "harm"]
-    size: str
+    told: Mapping[str, Mapping[tuple[str, float], Record]]
+    sizes: Mapping[float, str]
 
     @property
-    def rows(self) -> dict[str, dict[str, Record]]:
-        """Records by label of the cell, then by model; the last is the average."""
-        found: dict[str, dict[str, Record]] = {}
+    def rows(self) -> dict[str, dict[float, dict[str, Record]]]:
+        """Records by label of the cell, then by size, then by model; the last is the average."""
+        found: dict[str, dict[float, dict[str, Record]]] = {}
         for record in self.answer.records:
-            label = "/".join(filter(None, (record["drug"], record["route"], record["timepoint"])))
-            found.setdefault(label, {})[str(record["model"])] = record
+            label = cell_label(record["drug"], record["route"], record["timepoint"])
+            size, model = float(record["at_least"]), str(record["model"])
+            told = self.told.get(model, {}).get((label, size), {})
+            same = {name: told[name] for name in ("probability", "mcse") if name in told}
+            found.setdefault(label, {}).setdefault(size, {})[model] = {**record, **same}
         return found
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each model after the data; all were equal before."""
+        named = {str(record["model"]): float(record["weight"]) for record in self.answer.records}
+        return {name: named[name] for name in NAMES}
+
+    @property
+    def weight_words(self) -> str:
+        """The weights in words, ``"27 % partial pooling, 3 % each cell alone, …"``."""
+        return ", ".join(f"{100 * weight:.0f} % {name}" for name, weight in self.weights.items())
+
     def sentence(self, label: str) -> str:
-        """Return how the probability of one cell hangs on pooling, and why."""
-        row = self.rows[label]
-        told = [
-            f"{chance(record)} with {name}" for name, record in row.items() if name in NAMES[1:]
-        ]
-        average = row["average"]
-        return (
-            "Pooling is a choice. That is where cells borrow from one another in part; it is "
-            f"{' and '.join(told)}. Averaged over the three by how well they predict the data, "
-            f"with equal weights before, it is {chance(average)}. With one to six small trials a "
-            "cell, how much cells borrow decides as much as the trials do."
+        """Return how the headline probability of one cell hangs on pooling, and why."""
+        row = self.rows[label][list(self.sizes)[-1]]
+        known = {name: record for name, record in row.items() if not refused(record)}
+        alone, complete = (
+            chance(row[name]) if name in known else "not to be had" for name in NAMES[1:]
         )
+        average = (
+            f"; averaged over the three by their marginal likelihoods it is {chance(row[AVERAGE])} "
+            f"(equal weights before the data; after them {self.weight_words})"
+            if AVERAGE in known
+            else ""
+        )
+        return (
+            "That number rests on pooling, which is a choice: with each combination alone it is "
+            f"{alone}, with complete pooling {complete}{average}. {self._why(row)}"
+        )
+
+    def _why(self, row: Mapping[str, Record]) -> str:
+        values = [float(row[name]["probability"]) for name in NAMES if not refused(row[name])]
+        trials = [int(record["trials"]) for record in self.answer.records]
+        few = f"{min(trials)} to {max(trials)}" if min(trials) < max(trials) else f"{min(trials)}"
+        noun = "trial" if max(trials) == 1 else "trials"
+        if max(values) - min(values) > _APART:
+            return (
+                f"They differ because there are only {few} small {noun} a combination: how much "
+                "combinations borrow from one another decides as much as the trials do."
+            )
+        return (
+            f"With {few} {noun} a combination that need not be so; here it hardly matters how much "
+            "combinations borrow."
+        )
+
+
+def refused(record: Record) -> bool:
+    """Return whether a model gives no number, because counts of the cell alone say nothing."""
+    return bool(record["flags"] == "refused")
 
 
 def pooled(
     fits: Sequence[Fit],
-    direction: Literal["benefit", "harm"],
-    at_least: float,
+    told: Sequence[Mapping[tuple[str, float], Record]],
+    *,
+    direction: Direction,
     measure: str | None,
-    size: str,
+    sizes: Mapping[float, str],
 ) -> Pooled:
-    """Return a question under three ways to pool.
+    """Return some sizes of effect under three ways to pool.
 
     Parameters
     ----------
     fits
         Partial pooling, each cell alone, complete pooling.
-    direction, at_least, measure
-        The question.
-    size
-        ``at_least`` in words.
+    told
+        What the report tells of each of them, by label of the cell and size.
+    direction, measure, sizes
+        The question; each size with its words.
     """
     from bayes_nmda.posterior.sample import fit
     from bayes_nmda.query import average_models
 
-    exact: Mapping[str, object] = {
-        name: fit(one.spec, one.effects, engine="exact")
-        for name, one in zip(NAMES, fits, strict=True)
-    }
     answer = average_models(
-        exact,  # type: ignore[arg-type]  # DataTrees, which this module does not name
+        {
+            name: fit(one.spec, one.effects, engine="exact")
+            for name, one in zip(NAMES, fits, strict=True)
+        },
         direction=direction,
-        at_least=at_least,
+        at_least=list(sizes),
         measure=measure,
     )
-    return Pooled(answer, direction, size)
+    return Pooled(answer, dict(zip(NAMES, told, strict=True)), sizes)

@@ -23,6 +23,7 @@ from bayes_nmda.report.engines import most_influential
 from bayes_nmda.report.figures import comparison_words, partition_words
 from bayes_nmda.report.formulas import NBSP, mathml
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, methods
+from bayes_nmda.report.outcomes import size_of
 from bayes_nmda.report.pain import FIRST
 from bayes_nmda.report.summary import summary, unreported
 
@@ -84,14 +85,15 @@ def environment() -> Environment:
         "risk_with": amounts.risk_with,
         "ratio": amounts.ratio,
         "ratio_range": amounts.ratio_range,
-        "review_ratio": amounts.review_ratio,
+        "review_parts": amounts.review_parts,
+        "without": amounts.without,
+        "showed": amounts.showed,
         "needed": amounts.needed,
         "needed_range": amounts.needed_range,
         "net_chance": amounts.net_chance,
         "comparison_words": comparison_words,
         "better": amounts.better,
         "better_range": amounts.better_range,
-        "better_review": amounts.better_review,
     }
     return made
 
@@ -142,7 +144,10 @@ def context(
         "unreported": unreported(content),
         "findings": findings.findings(content),
         "counted": findings.counted(content),
-        "size_of": findings.size_of,
+        "size_of": size_of,
+        "as_difference": amounts.review_difference,
+        "as_ratio": amounts.review_ratio,
+        "as_better": amounts.better_review,
         "legend_note": legend_note(content),
         "printed": further.printed_results(content.trials),
         "further": further.further_trials(content.trials),

@@ -21,7 +21,7 @@ MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
 TEMPLATES: Final = (
     *("report.html.j2", "findings.html.j2", "outcomes.html.j2", "basis.html.j2"),
-    *("report.md.j2", "_macros.j2", "style.css"),
+    *("report.md.j2", "_macros.html.j2", "style.css"),
 )
 #: Where a report begins.
 _REPORT: Final = (*FITTING, "report/build.py")

@@ -78,10 +78,10 @@ def lines(content: Content, kind: str) -> pd.DataFrame:
 def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     """Return the text of every table file by its name below ``tables/``."""
     answers = dict(content.answers)
+    answers |= {f"pooling_{kind}": one.answer for kind, one in content.pooled.items()}
     frames = {
         "summary_of_findings": findings.table(content),
         "scenarios": scenarios(content),
-        **{f"pooling_{kind}": one.answer.table for kind, one in content.pooled.items()},
         "gates": gating.gates(content),
         "gate_summary": gating.gate_summary(content),
         "replication": content.replication,

@@ -53,8 +53,8 @@ def test_the_finding_is_said_in_words(trials):
     outcomes = ["depressive_symptoms", "opioid_use"]
     sentence = nmda.evidence_map(trials, drug="ketamine", outcome=outcomes).sentence
     assert sentence == (
-        "No trial of ketamine by any route gives a usable number on depressive symptoms or opioid "
-        "use."
+        "None of the 28 trials with numbers gives one on depressive symptoms or opioid use with "
+        "ketamine, by any route."
     )
 
 

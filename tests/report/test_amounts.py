@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bayes_nmda.errors import QueryError
 from bayes_nmda.report import amounts
-from bayes_nmda.report.review import Review
+from bayes_nmda.report.review import Interval, Review
 
 
 def difference(estimate, low, high, error=0.001):
@@ -67,9 +68,48 @@ def test_better_means_the_same_on_scales_that_run_either_way(towards):
 
 def test_an_interval_on_one_side_says_so_once():
     assert amounts.better_range(difference(0.4, 0.1, 0.7, 0.05), 1.0) == "0.1 to 0.7 better"
-    assert amounts.better_review(Review(-2.4, -8.0, -1.0, True), 1.0, 1) == (
+    assert amounts.better_review(1.0, 1)(Interval(-2.4, -8.0, -1.0)) == (
         "2.4 worse (8.0 to 1.0 worse)"
     )
+
+
+PRINTED, OTHER = Interval(3.26, 1.05, 10.09), Interval(2.9, 1.1, 7.5)
+
+
+@pytest.mark.parametrize(
+    ("review", "told"),
+    [
+        (Review(PRINTED, Interval(3.2575, 1.0518, 10.0889)), [("3.26 (1.05 to 10.09)", False)]),
+        (Review(PRINTED, OTHER), [("3.26 (1.05 to 10.09)", False), ("2.90 (1.10 to 7.50)", True)]),
+        (Review(None, OTHER), [("2.90 (1.10 to 7.50)", True)]),
+        (None, []),
+    ],
+)
+def test_what_the_review_printed_is_told_apart_from_what_its_method_makes_of_these_rows(
+    review, told
+):
+    assert amounts.review_parts(review, amounts.review_ratio) == told
+
+
+def test_a_risk_is_told_with_its_interval_and_what_the_control_arms_showed():
+    record = {
+        "control_risk": 0.11,
+        "control_risk_lower": 0.03,
+        "control_risk_upper": 0.31,
+        "control_events": 5,
+        "control_people": 52,
+    }
+    assert amounts.without(record) == "110 in 1000 (95 % 30 to 310)"
+    assert amounts.showed(record) == "5 of 52"
+
+
+@pytest.mark.parametrize("lost", ["control_risk", "control_risk_lower", "control_risk_upper"])
+def test_a_risk_that_an_answer_does_not_tell_leaves_no_hole(lost):
+    record = {"control_risk": 0.1, "control_risk_lower": 0.0, "control_risk_upper": 0.3}
+    with pytest.raises(QueryError, match=f"without '{lost}'"):
+        amounts.without({name: value for name, value in record.items() if name != lost})
+    with pytest.raises(QueryError, match="without 'control_events'"):
+        amounts.showed(record)
 
 
 @pytest.mark.parametrize(
