@@ -16,7 +16,9 @@ from bayes_nmda.data.reading import Sheet
 #: At most 18 digits, so that the number fits into 64 bits.
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+#: In small letters; spreadsheets save TRUE and FALSE.
 _BOOLEANS = {"true": True, "false": False}
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _ALLOWED = {
     "integer": "a whole number",
     "number": "a number with a decimal point",
@@ -42,7 +44,12 @@ def typed_frame(table: Table, sheet: Sheet) -> tuple[pd.DataFrame, list[Problem]
             value, good = _value(field, text)
             values.append(value)
             if not good:
-                advice = f"correct the cell: {field.description}"
+                comma = field.type in ("number", "integer") and _COMMA.fullmatch(text)
+                advice = (
+                    "write a decimal point; a spreadsheet saved it with a decimal comma"
+                    if comma
+                    else f"correct the cell: {field.description}"
+                )
                 problems.append(
                     Problem(
                         table.path, number, field.name, quoted(text), _ALLOWED[field.type], advice
@@ -60,7 +67,8 @@ def _value(field: Field, text: str) -> tuple[Any, bool]:
     if not text:
         return None, True
     if field.type == "boolean":
-        return _BOOLEANS.get(text), text in _BOOLEANS
+        word = text.strip().lower()
+        return _BOOLEANS.get(word), word in _BOOLEANS
     if field.type == "integer":
         good = _WHOLE.fullmatch(text) is not None
         return (int(text) if good else None), good

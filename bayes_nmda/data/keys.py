@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bayes_nmda.data.agreement import contradictions
 from bayes_nmda.data.decisions import targets
 from bayes_nmda.data.descriptor import ForeignKey, Table
 from bayes_nmda.data.problems import Problem, quoted
@@ -167,6 +168,29 @@ def _unknown_targets(frames: dict[str, pd.DataFrame]) -> list[Problem]:
     return problems
 
 
+def _contradictions(frames: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Arms that are compared, and rows of one instrument, speak of one quantity."""
+    strata = frames["arms"].drop_duplicates(["trial", "arm"])[["trial", "arm", "stratum"]]
+    records = frames["outcomes"].merge(strata, on=["trial", "arm"], how="left")
+    return [
+        Problem(
+            "outcomes.csv",
+            one.second + 2,
+            one.column,
+            f"{one.found} in rows {one.first + 2} and {one.second + 2}"
+            f" ({_name(records, one.first)}; {_name(records, one.second)})",
+            one.why,
+            "correct the row that is wrong, or enter both arms alike",
+        )
+        for one in contradictions(records)
+    ]
+
+
+def _name(records: pd.DataFrame, row: int) -> str:
+    words = records.iloc[row][["trial", "arm", "outcome", "timepoint"]]
+    return " ".join(str(word) for word in words if word)
+
+
 def _known_analyses(frames: dict[str, pd.DataFrame]) -> list[Problem]:
     known = set(frames["published"]["analysis"])
     return [
@@ -189,7 +213,7 @@ def relation_problems(frames: dict[str, pd.DataFrame]) -> list[Problem]:
     problems: list[Problem] = []
     arms = _has(frames, "arms", "trial", "arm", "role", "stratum", "n_arm")
     if arms and _has(frames, "outcomes", "trial", "arm", "outcome", "timepoint", "n"):
-        problems += _both_sides(frames) + _too_many(frames)
+        problems += _both_sides(frames) + _too_many(frames) + _contradictions(frames)
     if _has(frames, "arms", "trial", "arm", "merged_from"):
         problems += _unknown_parts(frames)
     if _has(frames, "decisions", "trial", "table", "target", "action"):

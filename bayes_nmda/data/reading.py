@@ -6,6 +6,7 @@ them types. `table_digests` tells whether tables have changed without reading th
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -46,6 +47,9 @@ def _text(file: Path, name: str) -> tuple[str, list[Problem]]:
         content = file.read_bytes()
     except FileNotFoundError:
         return "", [Problem(name, 0, "", "no file", "a CSV file", f"put {name} into its folder")]
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        found, advice = "UTF-16 text", "save the file as CSV in UTF-8"
+        return "", [Problem(name, 0, "", found, "UTF-8 text", advice)]
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -55,6 +59,19 @@ def _text(file: Path, name: str) -> tuple[str, list[Problem]]:
     if not text.strip():
         return "", [Problem(name, 0, "", "an empty file", "a header and rows", "restore the file")]
     return text.removeprefix("\ufeff"), []
+
+
+def _separator_problem(header: Sequence[str], name: str) -> list[Problem]:
+    """Name the cause where a spreadsheet has parted the cells by something else than commas."""
+    for sign, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and sign in header[0]:
+            found = f"cells parted by {word}"
+            advice = (
+                "save the file with commas between cells and a decimal point in numbers; "
+                "spreadsheets in a language with a decimal comma save semicolons"
+            )
+            return [Problem(name, 1, "", found, "cells parted by commas", advice)]
+    return []
 
 
 def _column_problems(
@@ -103,6 +120,8 @@ def read_sheet(
     rows: list[Row] = []
     try:
         header = next(reader)
+        if columns and (parted := _separator_problem(header, name)):
+            return Sheet(problems=tuple(parted))
         if columns:
             problems += _column_problems(header, columns, name, extra=extra)
         for number, cells in enumerate(reader, start=2):

@@ -67,7 +67,8 @@ def equals(name: str, *values: str) -> Holds:
 
 
 def _change_matches(frame: pd.DataFrame) -> pd.Series[bool]:
-    return frame["change_score"].astype(bool) == (frame["value_type"] == "change")
+    said = frame["change_score"].astype("boolean")
+    return (said == (frame["value_type"] == "change")).fillna(True).astype(bool)
 
 
 def _identifier_matches(frame: pd.DataFrame) -> pd.Series[bool]:

@@ -21,6 +21,9 @@ from bayes_nmda.data.reading import csv_text, read_sheet
         (b"a\n1\n", "t.csv, row 1, column b: found no such column"),
         (b"a,b,c\n1,2,3\n", "t.csv, row 1, column c: found an unknown column"),
         (b"a,b,b\n1,2,3\n", "t.csv, row 1, column b: found a column twice"),
+        (b"a;b\n1;2\n", "t.csv, row 1: found cells parted by semicolons"),
+        (b"a\tb\n1\t2\n", "t.csv, row 1: found cells parted by tabs"),
+        ("a,b\n1,2\n".encode("utf-16"), "t.csv: found UTF-16 text"),
     ],
 )
 def test_a_fault_of_structure_is_told_with_its_row(

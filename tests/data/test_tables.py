@@ -356,3 +356,36 @@ def test_headers_alone_are_no_fault(folder: Path) -> None:
     empty = load_trials(folder)
     assert len(empty.outcomes) == 0
     assert "0" in repr(empty)
+
+
+@pytest.mark.parametrize("words", [("TRUE", "FALSE"), ("True", "False")])
+def test_a_spreadsheet_may_spell_true_and_false_as_it_does(
+    folder: Path, committed: TrialData, words: tuple[str, str]
+) -> None:
+    file = folder / "outcomes.csv"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace(",true", f",{words[0]}").replace(",false", f",{words[1]}"), encoding="utf-8"
+    )
+    pd.testing.assert_frame_equal(load_trials(folder).outcomes, committed.outcomes)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "told"),
+    [
+        ("change_score", "", "found nothing; allowed: a value in every row"),
+        ("higher_is_better", "", "found nothing; allowed: a value in every row"),
+        ("digitised", "1", "found '1'; allowed: true or false"),
+        (
+            "mean",
+            "26,8",
+            "found '26,8'; allowed: a number with a decimal point; to do: write a dec",
+        ),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_spoiled_is_told(
+    folder: Path, edit: Callable[..., None], column: str, text: str, told: str
+) -> None:
+    edit("outcomes.csv", 2, column, text)
+    with pytest.raises(DataError, match=f"outcomes.csv, row 2, column {column}: {told}"):
+        load_trials(folder)
