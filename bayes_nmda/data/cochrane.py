@@ -4,12 +4,15 @@
 ``data/raw/``, ``data/arm_links.csv`` and ``data/datapackage.json``; with ``--check`` it only says
 whether they are what it would write. ``decisions.csv`` and ``arm_links.csv`` are written by hand.
 Everything is built and validated in a folder of its own before a file of ``data/`` is touched.
+Rows that ``raw/`` does not make were added by somebody: they are listed and nothing is written.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
+import io
 import shutil
 import sys
 import tempfile
@@ -23,7 +26,7 @@ from bayes_nmda.data.dictionary import dictionary
 from bayes_nmda.data.export import read_export, read_links, read_raw
 from bayes_nmda.data.printed import RESULTS, analysis_rows, published_rows
 from bayes_nmda.data.problems import Problem, raise_for
-from bayes_nmda.data.reading import Row, csv_text
+from bayes_nmda.data.reading import Row, csv_text, read_sheet
 from bayes_nmda.data.records import outcome_rows
 from bayes_nmda.errors import DataError
 
@@ -108,16 +111,82 @@ def stale_files(folder: Path, files: dict[str, str]) -> list[str]:
     ]
 
 
+def added_rows(folder: Path, files: dict[str, str]) -> dict[str, list[tuple[int, Row]]]:
+    """Return the rows of each table that ``raw/`` does not make, with their row numbers.
+
+    A row is known by the primary key of its table.
+
+    Raises
+    ------
+    DataError
+        If a table that stands there cannot be read.
+    """
+    found: dict[str, list[tuple[int, Row]]] = {}
+    for table in read_package().tables:
+        file = folder / table.path
+        if table.path not in files or not file.is_file():
+            continue
+        sheet = read_sheet(file, table.columns, name=table.path)
+        raise_for(sheet.problems)
+        made = {
+            tuple(row[name] for name in table.primary_key)
+            for row in csv.DictReader(io.StringIO(files[table.path]))
+        }
+        rows = [
+            (number, row)
+            for number, row in enumerate(sheet.rows, start=2)
+            if tuple(row[name] for name in table.primary_key) not in made
+        ]
+        if rows:
+            found[table.path] = rows
+    return found
+
+
+def differing_files(folder: Path, files: dict[str, str]) -> list[str]:
+    """Return the names of generated files that differ in more than rows that somebody added."""
+    stale = stale_files(folder, files)
+    if not stale:
+        return []
+    added, tables = added_rows(folder, files), {t.path: t for t in read_package().tables}
+    return [name for name in stale if name not in added or _without(folder / name, added[name],
+            tables[name].columns) != files[name]]  # fmt: skip
+
+
+def _without(file: Path, added: list[tuple[int, Row]], columns: Sequence[str]) -> str:
+    """Return the text of a table without some of its rows."""
+    numbers = {number for number, _ in added}
+    rows = read_sheet(file, columns).rows
+    return csv_text(columns, [row for i, row in enumerate(rows, start=2) if i not in numbers])
+
+
+def _refuse_added(folder: Path, files: dict[str, str]) -> None:
+    keys = {table.path: table.primary_key for table in read_package().tables}
+    raise_for(
+        Problem(
+            name,
+            number,
+            keys[name][0],
+            f"{'/'.join(row[part] for part in keys[name])}, a row that raw/ does not make",
+            "only rows that raw/ makes, or else the row would be lost",
+            "keep a copy and remove the row, or add what it says to raw/; then run this again",
+        )
+        for name, rows in added_rows(folder, files).items()
+        for number, row in rows
+    )
+
+
 def write_tables(folder: Path, files: dict[str, str]) -> list[str]:
     """Write the files that changed, once all tables together are valid; return their names.
 
     Raises
     ------
     DataError
-        If a table breaks a rule; every bad row is listed and no file is touched.
+        If a table breaks a rule, or holds rows that somebody added; every such row is listed and
+        no file is touched.
     """
     from bayes_nmda.data.tables import load_trials
 
+    _refuse_added(folder, files)
     with tempfile.TemporaryDirectory() as scratch:
         trial_run = Path(scratch)
         for name in _BY_HAND:

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from bayes_nmda import paths
-from bayes_nmda.data.cochrane import build_tables, check_raw, main, stale_files, write_tables
+from bayes_nmda.data.cochrane import (
+    added_rows,
+    build_tables,
+    check_raw,
+    differing_files,
+    main,
+    stale_files,
+    write_tables,
+)
 from bayes_nmda.data.export import ExportRow, read_export
 from bayes_nmda.errors import DataError
 
@@ -104,3 +112,41 @@ def test_every_published_row_points_at_its_record(export: list[ExportRow]) -> No
     lines = build_tables()["published.csv"].splitlines()
     assert sum(line.startswith("effect:") for line in lines) == 176
     assert sum(line.startswith("pooled:") for line in lines) == 3
+
+
+def added_row(folder: Path) -> bytes:
+    """Add a trial, as a user does, and return what the table held before."""
+    file = folder / "trials.csv"
+    before = file.read_bytes()
+    first = before.decode().splitlines()[1]
+    row = first.replace("sigtermans2009", "mine2026").replace("Sigtermans 2009", "Mine 2026")
+    file.write_bytes(before + row.encode() + b"\n")
+    return before
+
+
+def test_a_row_that_a_user_added_is_listed_and_nothing_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "data", lambda: folder)
+    before = added_row(folder)
+    (folder / "README.md").write_text("old", encoding="utf-8")
+    assert main([]) == 10
+    told = capsys.readouterr().err
+    number = len(before.decode().splitlines()) + 1
+    assert f"trials.csv, row {number}, column trial: found mine2026, a row that raw/" in told
+    assert (folder / "trials.csv").read_bytes().startswith(before)
+    assert (folder / "README.md").read_text(encoding="utf-8") == "old"
+    (folder / "trials.csv").write_bytes(before)
+    assert main([]) == 0
+
+
+def test_added_rows_alone_are_no_difference_to_what_raw_makes(folder: Path) -> None:
+    before = added_row(folder)
+    files = build_tables(folder)
+    assert [row["trial"] for _, row in added_rows(folder, files)["trials.csv"]] == ["mine2026"]
+    assert differing_files(folder, files) == []
+    file = folder / "trials.csv"
+    file.write_bytes(file.read_bytes().replace(b"Sigtermans MJ", b"Sigterman MJ", 1))
+    assert differing_files(folder, files) == ["trials.csv"]
+    file.write_bytes(before)
+    assert added_rows(folder, files) == {}
