@@ -25,19 +25,25 @@ _MOST: Final = 1000.0
 def needed(benefit: float) -> tuple[str, float]:
     """Return the kind, NNTB or NNTH, and the number needed of a risk difference.
 
+    A difference of exactly 0 has no kind; infinitely many people are needed for either.
+
     Parameters
     ----------
     benefit
         Difference of risks, positive where the drug helps.
     """
-    kind = "NNTB" if benefit > 0 else "NNTH"
-    return kind, 1.0 / abs(benefit) if benefit != 0 else math.inf
+    if benefit == 0:
+        return "", math.inf
+    return "NNTB" if benefit > 0 else "NNTH", 1.0 / abs(benefit)
 
 
 def needed_interval(
     low: float, high: float, *, error_low: float = 0.0, error_high: float = 0.0
 ) -> str:
     """Return the interval in words, the smaller number first; through infinity, the harm first.
+
+    Where an end of the difference is exactly 0 the interval runs to infinity on one side only,
+    ``"NNTB 12 to ∞"``.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def needed_words(benefit: float, error: float = 0.0) -> str:
     """
     kind, number = needed(benefit)
     if math.isinf(number):
-        return f"{kind} \N{INFINITY}"
+        return f"{kind} \N{INFINITY}".lstrip()
     if number > _MOST:
         return f"{kind} > {_MOST:.0f}"
     finest = max(error * number**2, _STEPS[0] if number < _WHOLE else _STEPS[1])

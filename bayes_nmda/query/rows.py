@@ -207,7 +207,7 @@ def _needed(towards: float, row: dict[str, Any]) -> dict[str, Any]:
                 "interval": needed_interval(low, high, error_low=error_low, error_high=error_high),
                 "through_infinity": bool(low < 0 < high),
                 "nnt_lower": 1.0 / low if low else math.inf,
-                "nnt_upper": 1.0 / high if high else math.inf,
+                "nnt_upper": 1.0 / high if high else -math.inf,
             }
         else:
             found[_OF_DIFFERENCE.get(name, name)] = value

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from bayes_nmda.query.needed import needed, needed_interval, needed_words
@@ -35,4 +37,17 @@ def test_the_ends_of_an_interval_each_follow_their_own_error():
 
 
 def test_no_difference_needs_infinitely_many():
-    assert needed_words(0.0) == "NNTH \N{INFINITY}"
+    assert needed_words(0.0) == "\N{INFINITY}"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.0, 0.125, "NNTB 8.0 to \N{INFINITY}"),
+        (-0.025, 0.0, "NNTH 40 to \N{INFINITY}"),
+        (0.0, 0.0, "\N{INFINITY} to \N{INFINITY}"),
+    ],
+)
+def test_an_end_at_exactly_no_difference_is_infinity_on_one_side(low, high, words):
+    assert needed_interval(low, high) == words
+    assert needed(0.0) == ("", math.inf)
