@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bayes_nmda.data import TrialData, load_trials
     from bayes_nmda.effects import EffectTable, effect_table
+    from bayes_nmda.effects.oddities import data_warnings
     from bayes_nmda.model.build import build_model
     from bayes_nmda.model.priors import Prior
     from bayes_nmda.model.spec import ModelSpec, load_model, model_names
@@ -43,6 +44,7 @@ __all__ = [
     "average_models",
     "build_model",
     "compare",
+    "data_warnings",
     "diagnose",
     "effect",
     "effect_table",
@@ -69,6 +71,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "data": ("TrialData", "load_trials"),
     "effects": ("EffectTable", "effect_table"),
+    "effects.oddities": ("data_warnings",),
     "model.build": ("build_model",),
     "model.priors": ("Prior",),
     "model.spec": ("ModelSpec", "load_model", "model_names"),

@@ -41,6 +41,7 @@ def check_all(say: Callable[[str], None]) -> list[Row]:
         _valid("data", f"{len(trials.trials)} trials, {len(trials.outcomes)} outcome records"),
         *_raw(trials),
         _analyses(trials),
+        *_odd(trials),
     ]
     say("models")
     rows += [*_models(trials), _modelled(trials)]
@@ -55,17 +56,30 @@ def _valid(what: str, found: str) -> Row:
 
 def _raw(trials: TrialData) -> list[Row]:
     """Compare the tables with what the raw files make; a wheel carries no raw files to compare."""
-    from bayes_nmda.data.cochrane import build_tables, stale_files
+    from bayes_nmda.data.cochrane import added_rows, build_tables, differing_files
 
     if not (trials.path / "raw").is_dir():
         return []
-    stale = stale_files(trials.path, build_tables(trials.path))
+    files = build_tables(trials.path)
+    stale = differing_files(trials.path, files)
     if stale:
         raise DataError(
             f"data: found {', '.join(stale)} other than raw/ and the hand-written tables make "
             "them; run `python -m bayes_nmda.data.cochrane`"
         )
-    return [_valid("raw files", "the tables are what they make")]
+    added = sum(map(len, added_rows(trials.path, files).values()))
+    and_rows = f", and {added} {'row' if added == 1 else 'rows'} that somebody added"
+    return [_valid("raw files", f"the tables are what they make{and_rows if added else ''}")]
+
+
+def _odd(trials: TrialData) -> list[Row]:
+    """What is allowed and odd: it stops nothing, and is said with what to do."""
+    from bayes_nmda.effects.oddities import data_warnings
+
+    return [
+        _valid(f"warning {row.kind}", f"{row.found}; {row.advice}")
+        for row in data_warnings(trials).itertuples()
+    ]
 
 
 def _analyses(trials: TrialData) -> Row:

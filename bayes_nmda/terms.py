@@ -51,6 +51,10 @@ RESPONDERS: Final = ("responder_30", "responder_50")
 #: trial, in which the same people had both treatments.
 ABSTRACT: Final = "abstract"
 PAIRED: Final = "paired_crossover"
+#: Flags of a contrast of a crossover trial that a model takes for two groups of people, and of one
+#: whose two arms must be taken for the same people.
+AS_PARALLEL: Final = "crossover_as_parallel"
+COUNTED_ONCE: Final = "people_counted_once"
 
 #: Joins drug, route and timepoint into the label of a cell or a partition.
 SEPARATOR: Final = "/"

@@ -11,8 +11,10 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayes_nmda.data.crossover import same_people
 from bayes_nmda.effects.contrasts import TrialTables, arm_records, in_order, pairs
 from bayes_nmda.effects.covariance import check_positive_definite
 from bayes_nmda.effects.inputs import Floats
@@ -30,6 +32,7 @@ from bayes_nmda.effects.supplement import Supplement, supplement_rows
 from bayes_nmda.effects.table import EffectTable, locked
 from bayes_nmda.effects.within_person import WithinPerson
 from bayes_nmda.errors import SpecError
+from bayes_nmda.terms import AS_PARALLEL, COUNTED_ONCE, PAIRED
 
 _LABELS: Final = [
     "contrast",
@@ -52,8 +55,51 @@ _NUMBERS: Final = {
 _REMARKS: Final = ["treatment_arm", "control_arm", "stratum", "rob", "flags", "route_basis"]
 
 
-def _joined_flags(rows: pd.DataFrame, effects: Effects, sign: Floats) -> list[str]:
+def _crossed(rows: pd.DataFrame, spec: EffectSettings) -> NDArray[np.bool_]:
+    """Return which contrasts may be of the same people, if the model says how to take them.
+
+    Raises
+    ------
+    SpecError
+        If it does not, or takes them as pairs and their numbers cannot be.
+    """
+    crossed = rows["crossed"].to_numpy(dtype=bool)
+    names = ", ".join(dict.fromkeys(rows["label"][crossed]))
+    how = spec.covariance.crossover
+    if not crossed.any() or how == "as_parallel":
+        return crossed
+    if how is None:
+        raise SpecError(
+            f"covariance.crossover: found nothing, while {names} had a crossover design and the "
+            'numbers are not marked as of its first period; allowed are "as_parallel" (two groups '
+            'of people, which overstates the error of pairs) and "paired" with '
+            "crossover_correlation; both with crossover_source"
+        )
+    counts = rows["n_t"].to_numpy(dtype=float), rows["n_c"].to_numpy(dtype=float)
+    uneven = crossed & (counts[0] != counts[1])
+    if uneven.any():
+        found = "; ".join(
+            f"{row.label} {row.n_t} and {row.n_c}" for row in rows[uneven].itertuples()
+        )
+        raise SpecError(
+            f'covariance.crossover: found "paired", while the arms have different numbers of '
+            f"people: {found}; pairs are of the same people: give both arms of those with both "
+            'values, or set crossover to "as_parallel"'
+        )
+    return crossed
+
+
+def _joined_flags(
+    rows: pd.DataFrame,
+    effects: Effects,
+    sign: Floats,
+    as_parallel: NDArray[np.bool_],
+    paired: NDArray[np.bool_],
+) -> list[str]:
     extra = {
+        AS_PARALLEL: as_parallel,
+        COUNTED_ONCE: as_parallel & same_people(rows, "n_t", "n_c"),
+        PAIRED: paired,
         "double_zero": effects.double_zero,
         "route_inferred": (rows["route_basis_t"] == "inferred").to_numpy(),
         "merged_arm": ((rows["merged_from_t"] != "") | (rows["merged_from_c"] != "")).to_numpy(),
@@ -77,7 +123,7 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
         Validated tables, from `load_trials`.
     spec
         A model file; read are `select.outcome`, `select.comparator`, `measure`, `benefit`,
-        `unit`, `covariance.timepoint_correlation`, `supplement` and `reference_correlation`.
+        `unit`, `covariance`, `supplement` and `reference_correlation`.
 
     Returns
     -------
@@ -86,9 +132,11 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
         (treatment minus control, turned so that the sign of a benefit is the same in all rows),
         the numbers of both arms as reported, risk of bias of the randomisation, flags. For
         counts, `yi` uses 0.5 in tables with an empty cell (flag `zero_cell`) and is missing
-        where a ratio is not estimable (flag `double_zero`). Where the model file adds results of
-        abstracts, these rows have the flag `abstract`, and `abstract_id` and `locator` say where
-        they come from.
+        where a ratio is not estimable (flag `double_zero`). A crossover trial whose numbers are
+        not of its first period has the flag `crossover_as_parallel` or `paired_crossover`, and
+        `people_counted_once` where both arms must be taken for the same people. Where the model
+        file adds results of abstracts, these rows have the flag `abstract`, and `abstract_id` and
+        `locator` say where they come from.
 
     Raises
     ------
@@ -98,8 +146,8 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
         If a record or an added result cannot be used, people would count twice, or the covariance
         is singular.
     SpecError
-        If the model's sign of benefit contradicts a binary outcome, or its mean differences
-        would mix instruments.
+        If the model's sign of benefit contradicts a binary outcome, its mean differences would
+        mix instruments, or it does not say how crossover trials enter.
     """
     measure = known_measure(spec.measure)
     kind = KINDS[measure]
@@ -108,19 +156,23 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
     check_one_scale(rows, measure)
     effects = contrast_effects(rows, measure)
     sign = orientation(rows, measure, spec.benefit)
+    crossed = _crossed(rows, spec)
+    paired = crossed & (spec.covariance.crossover == "paired")
     matrix = contrast_covariance(
         rows,
         effects,
         sign,
         measure,
         timepoint_correlation=spec.covariance.timepoint_correlation,
+        paired=paired,
+        within_person=spec.covariance.crossover_correlation or 0.0,
     )
     known = np.isfinite(effects.vi)
     check_positive_definite(matrix[np.ix_(known, known)], list(rows["contrast"][known]))
     frame = _in_words(rows, kind).assign(
         yi=sign * effects.yi,
-        sei=np.sqrt(effects.vi),
-        flags=_joined_flags(rows, effects, sign),
+        sei=np.sqrt(np.diag(matrix)),
+        flags=_joined_flags(rows, effects, sign, crossed & ~paired, paired),
     )
     columns = [*_LABELS, "yi", "sei", *_NUMBERS[kind], *_REMARKS]
     table = EffectTable(frame[columns], locked(matrix), measure, spec.unit)

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from bayes_nmda.data.agreement import contradictions
+from bayes_nmda.data.crossover import FIRST_PERIOD, RANDOMISED, crossed
 from bayes_nmda.errors import DataError, QueryError
 from bayes_nmda.terms import AGAINST, DRUGS, SEPARATOR, cell_label, glossary_order
 
 #: What must agree for two arms to be compared.
 OCCASION: Final = ["trial", "timepoint", "instrument", "stratum"]
 _TEXT: Final = ["timepoint", "instrument"]
+_TRIAL_TEXT: Final = ["label", "rob_randomisation", "design"]
 _ARM_TEXT: Final = ["role", "drug", "route", "route_basis", "comparator", "stratum", "merged_from"]
 _NUMBERS: Final = {"continuous": ["mean", "sd", "n"], "binary": ["events", "n"]}
 
@@ -90,7 +95,7 @@ def arm_records(tables: TrialTables, *, outcome: str, kind: str) -> pd.DataFrame
     QueryError
         If no trial reports the outcome.
     DataError
-        If a record has no arm, lacks a number, or counts people twice.
+        If a record has no arm, lacks a number, contradicts another, or counts people twice.
     """
     chosen = tables.outcomes[tables.outcomes["outcome"] == outcome]
     if chosen.empty:
@@ -99,9 +104,9 @@ def arm_records(tables: TrialTables, *, outcome: str, kind: str) -> pd.DataFrame
     records = _text(chosen, _TEXT).assign(flags=_flags(chosen))
     arm_columns = ["trial", "arm", *(name for name in _ARM_TEXT if name in tables.arms)]
     arms = _text(tables.arms[arm_columns], _ARM_TEXT)
-    trials = tables.trials[["trial", "label", "rob_randomisation"]]
+    about = ["trial", *(name for name in (*_TRIAL_TEXT, RANDOMISED) if name in tables.trials)]
     records = records.merge(arms, on=["trial", "arm"], how="left").merge(
-        _text(trials, ["label", "rob_randomisation"]), on="trial", how="left"
+        _text(tables.trials[about], _TRIAL_TEXT), on="trial", how="left"
     )
     _refuse(records, records["role"].isna(), "has no arm of that name in arms.csv")
     _refuse(records, records["label"].isna(), "belongs to no trial in trials.csv")
@@ -115,8 +120,25 @@ def arm_records(tables: TrialTables, *, outcome: str, kind: str) -> pd.DataFrame
     else:
         wrong = (records["events"] < 0) | (records["events"] > records["n"]) | (records["n"] < 1)
         _refuse(records, wrong, "needs 0 <= events <= n and n of 1 or more")
+    _refuse_contradictions(records)
     check_people_count_once(records, kind=kind)
     return records
+
+
+def _refuse_contradictions(records: pd.DataFrame) -> None:
+    lines = []
+    for one in contradictions(records):
+        names = (
+            " ".join(map(str, records.iloc[row][["trial", "arm", "outcome", "timepoint"]])).rstrip()
+            for row in (one.first, one.second)
+        )
+        lines.append(f"{' and '.join(names)}: found {one.column} {one.found}; allowed: {one.why}")
+    if lines:
+        raise DataError(
+            "outcomes.csv: two rows contradict each other:\n  "
+            + "\n  ".join(lines)
+            + "\nCorrect the row that is wrong, or enter both arms alike."
+        )
 
 
 def _refuse(records: pd.DataFrame, bad: pd.Series, reason: str) -> None:
@@ -183,7 +205,8 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of the treatment arm end in ``_t``, of the control arm in ``_c``; labels are
+        Columns of the treatment arm end in ``_t``, of the control arm in ``_c``; `crossed` is true
+        where the trial is a crossover and the numbers are not of its first period; labels are
         `contrast`, `comparison`, `cell` and `partition`. A comparator other than placebo ends the
         labels of cell and partition (``"ketamine/oral/short vs methadone"``): no cell mixes two.
 
@@ -199,7 +222,8 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
     if comparator == "active":
         wanted = ~controls["comparator"].isin(["placebo", ""])
     treated = records[records["role"] == "treatment"]
-    shared = [*OCCASION, "outcome", "label", "rob_randomisation"]
+    shared = [*OCCASION, "outcome", *_TRIAL_TEXT, RANDOMISED]
+    shared = [name for name in shared if name in records]
     rows = treated.merge(controls[wanted], on=shared, suffixes=("_t", "_c"))
     if rows.empty:
         known = ", ".join(sorted(set(controls["comparator"]) - {""})) or "none"
@@ -209,8 +233,17 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
         arms = sorted(set(rows.loc[nameless, "trial"] + " " + rows.loc[nameless, "arm_t"]))
         message = f"arms.csv: {', '.join(arms)}: a treatment arm needs a drug of the glossary"
         raise DataError(f"{message} and a route")
-    rows = labelled(rows)
+    rows = labelled(rows.assign(crossed=crossed(rows, _first_period(rows))))
     return rows.iloc[in_order(rows, "drug_t", "route_t")].reset_index(drop=True)
+
+
+def _first_period(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Tell which contrasts have both arms from the first period of a crossover trial."""
+    sides = [f"{FIRST_PERIOD}_t", f"{FIRST_PERIOD}_c"]
+    if not set(sides) <= set(rows):
+        return np.zeros(len(rows), dtype=bool)
+    marks = rows[sides].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    return np.asarray(marks.all(axis=1))
 
 
 def labelled(rows: pd.DataFrame) -> pd.DataFrame:

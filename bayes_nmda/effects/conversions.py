@@ -22,6 +22,7 @@ from bayes_nmda.effects.inputs import (
     floats,
     refuse,
 )
+from bayes_nmda.errors import UsageError
 
 #: Standard deviations of the logistic distribution per unit of log odds ratio (Chinn 2000).
 LOG_OR_TO_SMD = float(np.sqrt(3) / np.pi)
@@ -78,12 +79,13 @@ def se_from_sd(sd: ArrayLike, n: ArrayLike) -> Floats:
     return sd / np.sqrt(n)
 
 
-def _quantile(probability: Floats, df: ArrayLike | None) -> Floats:
+def _upper_quantile(tail: Floats, df: ArrayLike | None) -> Floats:
+    """Return the quantile above which so much probability lies; of the tail, digits stay."""
     if df is None:
-        return cast("Floats", np.asarray(norm.ppf(probability)))
+        return cast("Floats", np.asarray(norm.isf(tail)))
     (degrees,) = floats(df=df)
     check_positive("df", degrees)
-    return cast("Floats", np.asarray(t.ppf(probability, degrees)))
+    return cast("Floats", np.asarray(t.isf(tail, degrees)))
 
 
 def se_from_ci(
@@ -123,18 +125,19 @@ def se_from_ci(
     refuse("ci_high", high, high <= low, "above ci_low")
     (coverage,) = floats(level=level)
     check_probability("level", coverage)
-    return (high - low) / (2 * _quantile((1 + coverage) / 2, df))
+    return (high - low) / (2 * _upper_quantile((1 - coverage) / 2, df))
 
 
 def se_from_p(estimate: ArrayLike, p: ArrayLike, *, df: ArrayLike | None = None) -> Floats:
-    """Return standard errors from two-sided p-values: ``|estimate| / quantile(1 - p/2)``.
+    """Return standard errors from two-sided p-values: ``|estimate|`` over the upper p/2 quantile.
 
     Parameters
     ----------
     estimate
         Effect that was tested against 0; not 0 itself.
     p
-        Two-sided p-value, between 0 and 1.
+        Two-sided p-value, between 0 and 1: a number, or as printed (``"0.029"``, ``"1e-6"``). A
+        bound (``"<0.001"``) and a printed zero are refused: an error made of either is invented.
     df
         Degrees of freedom of a t test; left out, the normal quantile is used.
 
@@ -146,16 +149,75 @@ def se_from_p(estimate: ArrayLike, p: ArrayLike, *, df: ArrayLike | None = None)
     Raises
     ------
     UsageError
-        If a p-value is outside (0, 1) or an estimate is 0.
+        If a p-value is no number between 0 and 1, or an estimate is 0.
 
     References
     ----------
     Cochrane Handbook, section 6.5.2.3.
+
+    Examples
+    --------
+    >>> round(float(se_from_p(3.8, "1e-6")), 6)
+    0.776836
     """
-    effect, p_value = floats(estimate=estimate, p=p)
-    check_probability("p", p_value)
+    effect, p_value = floats(estimate=estimate, p=p_values(p))
     refuse("estimate", effect, effect == 0, "different from 0; at 0 a p-value says nothing")
-    return np.abs(effect) / _quantile(1 - p_value / 2, df)
+    quantile = _upper_quantile(p_value / 2, df)
+    refuse("p", p_value, ~np.isfinite(quantile), "large enough for its quantile to be a number")
+    return np.abs(effect) / quantile
+
+
+def p_values(p: ArrayLike, *, name: str = "p") -> Floats:
+    """Return two-sided p-values as numbers, from numbers or from what papers print.
+
+    Parameters
+    ----------
+    p
+        Numbers, or texts such as ``"0.029"``.
+    name
+        What a message calls them.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `p`, above 0 and below 1.
+
+    Raises
+    ------
+    UsageError
+        If one is a bound, a printed zero, no number, or outside (0, 1); its place is named.
+    """
+    given = np.asarray(p, dtype=object)
+    numbers = np.empty(given.shape, dtype=np.float64)
+    for place in np.ndindex(given.shape):
+        where = f"{name}[{', '.join(map(str, place))}]" if place else name
+        numbers[place] = _p_value(where, given[place])
+    return numbers
+
+
+def _p_value(where: str, value: object) -> float:
+    text = str(value).strip()
+    if text[:1] in {"<", ">", "≤", "≥", "~"}:
+        gives = {"<": "largest", "≤": "largest", ">": "smallest", "≥": "smallest"}.get(text[0])
+        means = f", which gives the {gives} error that fits and no estimate of it" if gives else ""
+        raise UsageError(
+            f"{where} is {text!r}, a bound{means}; it must be a number between 0 and 1: look for "
+            "the exact p-value, an interval or standard deviations"
+        )
+    try:
+        number = float(text)
+    except ValueError:
+        raise UsageError(
+            f"{where} is {text!r}; it must be a number between 0 and 1, with a decimal point"
+        ) from None
+    if number == 0:
+        raise UsageError(
+            f"{where} is {text}; it must be between 0 and 1, both excluded: a p-value printed as "
+            "zero was rounded; look for the exact p-value, an interval or standard deviations"
+        )
+    if not 0 < number < 1:
+        raise UsageError(f"{where} is {text}; it must be between 0 and 1, both excluded")
+    return number
 
 
 def change_sd(sd_baseline: ArrayLike, sd_final: ArrayLike, *, correlation: ArrayLike) -> Floats:

@@ -26,7 +26,9 @@ class ArmErrors:
 
     `treatment` and `control` are labels of arms, unique across trials; `occasion` tells apart
     timepoints and instruments; `se_t` and `se_c` are the standard errors of the two arms on the
-    scale of the effect, and `sign` is -1 where an effect was multiplied by -1.
+    scale of the effect, and `sign` is -1 where an effect was multiplied by -1. `people` names
+    those who had both treatments, empty where the two arms are different people; `within_person`
+    is the correlation of their two errors.
     """
 
     treatment: NDArray[np.str_]
@@ -35,12 +37,25 @@ class ArmErrors:
     se_t: Floats
     se_c: Floats
     sign: Floats
+    people: NDArray[np.str_] | None = None
+    within_person: float = 0.0
 
 
 def _links(arms: ArmErrors) -> list[tuple[NDArray[np.str_], NDArray[np.str_], float, str, str]]:
     """Return the four ways in which two contrasts can share an arm, with the sign of each."""
     t, c = arms.treatment, arms.control
     return [(t, t, 1, "t", "t"), (c, c, 1, "c", "c"), (t, c, -1, "t", "c"), (c, t, -1, "c", "t")]
+
+
+def _agreement(
+    arms: ArmErrors, first: NDArray[np.str_], second: NDArray[np.str_]
+) -> NDArray[np.float64]:
+    """Return how an arm of one contrast goes with one of another: 1 same, 0 other people."""
+    shared = np.asarray(first[:, None] == second[None, :], dtype=np.float64)
+    if arms.people is None:
+        return shared
+    same = (arms.people[:, None] == arms.people[None, :]) & (arms.people != "")[:, None]
+    return np.asarray(np.where((shared == 0) & same, arms.within_person, shared))
 
 
 def _occasion_correlation(arms: ArmErrors, timepoint_correlation: float) -> Floats:
@@ -89,11 +104,42 @@ def shared_arm_covariance(
     se = {"t": se_t, "c": se_c}
     total = np.zeros((v.size, v.size))
     for first, second, sign, i, j in _links(arms):
-        shared = first[:, None] == second[None, :]
-        total += np.where(shared, sign * np.outer(se[i], se[j]), 0.0)
+        total += sign * _agreement(arms, first, second) * np.outer(se[i], se[j])
     total *= _occasion_correlation(arms, timepoint_correlation) * np.outer(arms.sign, arms.sign)
     np.fill_diagonal(total, v)
     return total
+
+
+def paired_variance(vi: ArrayLike, arms: ArmErrors, *, of_scale: ArrayLike = 0.0) -> Floats:
+    """Return the variances of contrasts in which the same people had both treatments.
+
+    ``vi - 2 r se_t se_c + r^2 g^2 / (2 N)``: the last part is that of a standardised difference,
+    whose two standard deviations are of the same people too.
+
+    Parameters
+    ----------
+    vi
+        Variances as of different people, shape (contrast,).
+    arms
+        The arms, with the people who had both and the correlation within them.
+    of_scale
+        Part of `vi` that the standard deviations give a standardised difference, ``g^2 / (2 N)``.
+
+    Returns
+    -------
+    ndarray
+        Shape (contrast,); as `vi` where the arms are different people.
+
+    References
+    ----------
+    Elbourne DR et al. (2002). Int J Epidemiol 31:140-149, doi:10.1093/ije/31.1.140.
+    """
+    (v,) = floats(vi=vi)
+    if arms.people is None:
+        return v
+    r = np.where(arms.people != "", arms.within_person, 0.0)
+    (scale,) = floats(of_scale=of_scale)
+    return np.asarray(v - 2 * r * arms.se_t * arms.se_c + r**2 * scale)
 
 
 def shared_scale_covariance(
@@ -134,8 +180,7 @@ def shared_scale_covariance(
     n = {"t": first_n, "c": second_n}
     total = np.zeros((g.size, g.size))
     for first, second, _, i, j in _links(arms):
-        shared = first[:, None] == second[None, :]
-        total += np.where(shared, np.sqrt(np.outer(n[i], n[j])), 0.0)
+        total += _agreement(arms, first, second) ** 2 * np.sqrt(np.outer(n[i], n[j]))
     scaled = g / (first_n + second_n)
     total *= np.outer(scaled, scaled) / 2
     total *= _occasion_correlation(arms, timepoint_correlation) ** 2

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bayes_nmda.effects import binary, continuous
 from bayes_nmda.effects.covariance import (
     ArmErrors,
+    paired_variance,
     shared_arm_covariance,
     shared_scale_covariance,
 )
@@ -189,6 +190,8 @@ def contrast_covariance(
     measure: Measure,
     *,
     timepoint_correlation: float,
+    paired: NDArray[np.bool_],
+    within_person: float,
 ) -> Floats:
     """Return the covariance of contrasts; rows and columns of missing effects are missing.
 
@@ -204,6 +207,10 @@ def contrast_covariance(
         Measure of the model.
     timepoint_correlation
         Correlation of one arm's errors between two timepoints, and between two instruments.
+    paired
+        True where the same people had both treatments, shape (contrast,).
+    within_person
+        Correlation of their two values.
 
     Returns
     -------
@@ -223,17 +230,17 @@ def contrast_covariance(
         se_t=effects.se_t[known],
         se_c=effects.se_c[known],
         sign=sign[known],
+        people=np.where(paired[known], label("trial", "stratum"), ""),
+        within_person=within_person,
     )
-    part = shared_arm_covariance(
-        effects.vi[known], arms, timepoint_correlation=timepoint_correlation
-    )
+    g = (sign * effects.yi)[known]
+    n_t, n_c = (_column(rows, name)[known] for name in ("n_t", "n_c"))
+    of_scale = g**2 / (2 * (n_t + n_c)) if measure == "SMD" else 0.0
+    vi = paired_variance(effects.vi[known], arms, of_scale=of_scale)
+    part = shared_arm_covariance(vi, arms, timepoint_correlation=timepoint_correlation)
     if measure == "SMD":
         part = part + shared_scale_covariance(
-            (sign * effects.yi)[known],
-            _column(rows, "n_t")[known],
-            _column(rows, "n_c")[known],
-            arms,
-            timepoint_correlation=timepoint_correlation,
+            g, n_t, n_c, arms, timepoint_correlation=timepoint_correlation
         )
     whole = np.full((len(rows), len(rows)), np.nan)
     whole[np.ix_(known, known)] = part

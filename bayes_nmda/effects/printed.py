@@ -83,7 +83,7 @@ def _difference_error(
     if error == "se":
         return unit * float(result["se"])
     if error == "p_value":
-        return float(se_from_p(yi, float(result["p_value"]), df=df))
+        return float(se_from_p(yi, str(result["p_value"]), df=df))
     level = float(result["level"])
     return unit * float(se_from_ci(result["ci_low"], result["ci_high"], level=level, df=df))
 

@@ -31,6 +31,16 @@ class CovarianceSettings(Protocol):
         """Correlation of one arm's errors between two timepoints."""
         ...
 
+    @property
+    def crossover(self) -> str | None:
+        """How crossover trials enter that are not of the first period; None refuses them."""
+        ...
+
+    @property
+    def crossover_correlation(self) -> float | None:
+        """Correlation within people between the two treatments, of paired trials."""
+        ...
+
 
 class SupplementaryRow(Protocol):
     """How one result printed in an abstract enters a model."""

@@ -18,10 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_nmda.effects.contrasts import TrialTables, labelled
+from bayes_nmda.effects.conversions import p_values
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.printed import OF_ARMS, OF_DIFFERENCES, numbers_on_scale
 from bayes_nmda.effects.settings import EffectSettings, SupplementaryRow
-from bayes_nmda.errors import DataError, SpecError
+from bayes_nmda.errors import DataError, SpecError, UsageError
 from bayes_nmda.terms import ABSTRACT, DRUGS, PAIRED
 
 #: Flag of a timepoint that a model file assigns, and of where an error comes from.
@@ -204,8 +205,11 @@ def _lacks(row: SupplementaryRow, result: Record) -> Iterable[str]:
         yield f"lacks {', '.join(absent)}"
     elif row.design == "paired" and result["n_t"] != result["n_c"]:
         yield f"found n_t {result['n_t']} and n_c {result['n_c']}; pairs have the same people"
-    if row.error == "p_value" and _given(result["p_value"]) and _number(result["p_value"]) is None:
-        yield f"found the p value {result['p_value']!r}; allowed is a number, not a bound"
+    if row.error == "p_value" and _given(result["p_value"]):
+        try:
+            p_values(str(result["p_value"]), name="p_value")
+        except UsageError as error:
+            yield str(error)
 
 
 def _direction(result: Record) -> int:
@@ -215,13 +219,6 @@ def _direction(result: Record) -> int:
 
 def _given(value: object) -> bool:
     return value is not pd.NA and value == value and value not in {None, ""}
-
-
-def _number(text: object) -> float | None:
-    try:
-        return float(str(text))
-    except ValueError:
-        return None
 
 
 def _record(

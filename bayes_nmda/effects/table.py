@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.within_person import WithinPerson
 from bayes_nmda.errors import UsageError
-from bayes_nmda.terms import PAIRED, Measure
+from bayes_nmda.terms import COUNTED_ONCE, PAIRED, Measure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,16 +84,21 @@ class EffectTable:
         return self._trials("partition")
 
     def _people(self, by: str) -> dict[str, int]:
-        crossed = self.frame["flags"].map(lambda text: PAIRED in text.split(";")).astype(bool)
-        sides = ((self.frame, "treatment_arm", "n_t"), (self.frame[~crossed], "control_arm", "n_c"))
+        frame = self.frame
+        once = frame["flags"].map(
+            lambda text: not {PAIRED, COUNTED_ONCE}.isdisjoint(text.split(";"))
+        )
+        same = once.astype(bool)
+        frame = frame.assign(n_t=frame["n_t"].where(~same, frame[["n_t", "n_c"]].max(axis=1)))
+        sides = ((frame, "treatment_arm", "n_t"), (frame[~same], "control_arm", "n_c"))
         arms = pd.concat(
             [
                 rows[[by, "trial_id", arm, n]].set_axis([by, "trial", "arm", "n"], axis=1)
                 for rows, arm, n in sides
             ]
         )
-        once = arms.groupby([by, "trial", "arm"], sort=False)["n"].max()
-        total = once.groupby(level=0).sum()
+        largest = arms.groupby([by, "trial", "arm"], sort=False)["n"].max()
+        total = largest.groupby(level=0).sum()
         return {name: int(total[name]) for name in self.frame[by].unique()}
 
     def _trials(self, by: str) -> dict[str, int]:

@@ -39,10 +39,22 @@ class Familiar:
 
 @dataclass(frozen=True, slots=True)
 class Covariance:
-    """What is assumed about errors that are shared."""
+    """What is assumed about errors that are shared.
+
+    Attributes
+    ----------
+    crossover
+        How crossover trials enter whose numbers are not of the first period: ``"as_parallel"``,
+        ``"paired"`` with `crossover_correlation` within people, or None, which refuses them.
+    crossover_source
+        Why that is assumed.
+    """
 
     timepoint_correlation: float
     source: str
+    crossover: str | None = None
+    crossover_correlation: float | None = None
+    crossover_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,16 @@ class Thresholds:
         }
         return cls(source=table["source"], **listed)
 
+    @property
+    def benefit_sizes(self) -> tuple[float, ...]:
+        """Any benefit, which is 0, then the sizes of `benefit` above it, the smallest first."""
+        return _sizes(self.benefit)
+
+    @property
+    def risk_sizes(self) -> tuple[float, ...]:
+        """Any difference, which is 0, then those of `risk_difference` above it."""
+        return _sizes(self.risk_difference)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return the table of a model file that lists these thresholds."""
         lists = (self.benefit, self.odds_ratio, self.risk_ratio, self.risk_difference)
@@ -164,6 +186,10 @@ class Thresholds:
             name: list(values) for name, values in zip(names, lists, strict=True) if values
         }
         return table | {"source": self.source}
+
+
+def _sizes(listed: tuple[float, ...]) -> tuple[float, ...]:
+    return (0.0, *sorted({size for size in listed if size > 0}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
@@ -43,7 +43,14 @@ from bayes_nmda.model.settings import (
 __all__ = ["ModelSpec", "Sampling", "load_model", "model_inputs", "model_names"]
 
 PriorLike = Prior | tuple[Any, ...]
-_WORDS = frozenset({"title", "question", "source", "reading"})
+#: Units of measures that have one of their own.
+_UNITS: Final[dict[str, tuple[str, ...]]] = {
+    "SMD": ("SD", "standard deviations"),
+    "log_or": ("log odds ratio",),
+    "log_rr": ("log risk ratio",),
+    "RD": ("risk difference",),
+}
+_WORDS = frozenset({"title", "question", "source", "reading", "crossover_source"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,7 @@ class ModelSpec:
     def to_mapping(self) -> dict[str, Any]:
         """Return the resolved model file as plain values, ready for JSON."""
         structure = {k: v for k, v in dataclasses.asdict(self.structure).items() if v is not None}
+        covariance = {k: v for k, v in dataclasses.asdict(self.covariance).items() if v is not None}
         gates = {k: v for k, v in dataclasses.asdict(self.gates).items() if v is not None}
         effect: dict[str, Any] = {"measure": self.measure, "unit": self.unit}
         effect |= {"scale": self.scale, "benefit": self.benefit}
@@ -173,7 +181,7 @@ class ModelSpec:
             "select": dataclasses.asdict(self.select),
             **added,
             "effect": effect,
-            "covariance": dataclasses.asdict(self.covariance),
+            "covariance": covariance,
             "structure": structure,
             "likelihood": dataclasses.asdict(self.likelihood),
             "priors": {name: prior.to_mapping() for name, prior in self.priors},
@@ -260,6 +268,7 @@ def model_inputs(name: str | Path) -> tuple[tuple[tuple[str, str], ...], Samplin
 
 def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str], ...]) -> ModelSpec:
     check_schema(path, resolved)
+    _check_units(path, resolved)
     effect, structure = resolved["effect"], resolved["structure"]
     return ModelSpec(
         name=path.stem,
@@ -285,3 +294,30 @@ def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str],
         extends=resolved.get("extends"),
         files=files,
     )
+
+
+def _check_units(path: Path, resolved: Mapping[str, Any]) -> None:
+    """Refuse a unit that its measure does not have, and pairs where arms are counted.
+
+    A standardised difference in points would be read as points, and priors and thresholds with it.
+    """
+    measure, unit = resolved["effect"]["measure"], resolved["effect"]["unit"]
+    own = _UNITS.get(measure)
+    if own is not None and unit not in own:
+        raise SpecError(
+            f"{path.name}: effect.unit: found {unit!r} with measure {measure!r}; allowed are "
+            f"{', '.join(map(repr, own))}"
+        )
+    others = {name for names in _UNITS.values() for name in names}
+    if own is None and unit in others:
+        raise SpecError(
+            f"{path.name}: effect.unit: found {unit!r} with measure {measure!r}; allowed is the "
+            "unit of the scale, such as 'points (0 to 100)'"
+        )
+    family = resolved.get("likelihood", {}).get("family", "normal")
+    if resolved["covariance"].get("crossover") == "paired" and family != "normal":
+        raise SpecError(
+            f"{path.name}: covariance.crossover: found 'paired' with likelihood.family {family!r}, "
+            "which counts the events of two groups of people; allowed is 'as_parallel', or the "
+            "family 'normal'"
+        )

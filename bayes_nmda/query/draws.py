@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.source import Source, source_of
-from bayes_nmda.terms import AGAINST, PAIRED
+from bayes_nmda.terms import AGAINST, COUNTED_ONCE, PAIRED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -177,25 +177,28 @@ class Draws:
         arms: dict[tuple[str, str], int] = {}
         names = self.words("contrast_trial")
         crossed = self.crossed()
-        for side, count in (("treatment", "n_t"), ("control", "n_c")):
+        for side, count, other in (("treatment", "n_t", "n_c"), ("control", "n_c", "n_t")):
             columns = zip(
                 names,
                 self.words("contrast_cell"),
                 self.words(f"contrast_{side}_arm"),
                 self.constant(count),
+                self.constant(other),
                 crossed,
                 strict=True,
             )
-            for trial, cell, arm, n, same in columns:
+            for trial, cell, arm, n, n_other, same in columns:
                 if cell in chosen and not (same and side == "control"):
-                    arms[trial, arm] = max(arms.get((trial, arm), 0), int(n))
+                    people = max(int(n), int(n_other)) if same else int(n)
+                    arms[trial, arm] = max(arms.get((trial, arm), 0), people)
         return arms
 
     def crossed(self) -> list[bool]:
-        """Return for each contrast whether the same people had both treatments."""
+        """Return for each contrast whether the same people had both treatments, or may have."""
         if not self.source.has("constant_data", "contrast_flags"):
             return [False] * len(self.words("contrast_trial"))
-        return [PAIRED in flags.split(";") for flags in self.words("contrast_flags")]
+        marks = {PAIRED, COUNTED_ONCE}
+        return [not marks.isdisjoint(flags.split(";")) for flags in self.words("contrast_flags")]
 
     @property
     def supplemented(self) -> bool:

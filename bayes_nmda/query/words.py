@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.query.draws import Cell, Draws
 from bayes_nmda.query.needed import needed_words
-from bayes_nmda.terms import ABSTRACT, OUTCOMES
+from bayes_nmda.terms import ABSTRACT, AS_PARALLEL, OUTCOMES
 
 if TYPE_CHECKING:
     from bayes_nmda.query.scales import Scale
@@ -121,6 +121,8 @@ def remarks(draws: Draws, cell: Cell) -> str:
     words = _silent_trials(draws, cell)
     if "route_inferred" in cell.flags:
         words += "; the route of at least one trial is inferred, not confirmed"
+    if AS_PARALLEL in cell.flags:
+        words += "; a crossover trial is counted as two groups of people"
     if ABSTRACT in cell.flags:
         words += "; a result printed in an abstract, not among the review's rows, is counted"
         return words + _gates(draws)

@@ -33,6 +33,8 @@ FLAGS: Final[dict[str, str]] = {
     "abstract": "result printed in an abstract, not in the review",
     "with_abstracts": "the model borrows from results printed in abstracts",
     "paired_crossover": "the same people had both treatments",
+    "crossover_as_parallel": "crossover trial, counted as two groups of people",
+    "people_counted_once": "possibly the same people in both arms, counted once",
     "no_informative_trial": "no trial says anything of a ratio",
     "timepoint_assigned": "timepoint assigned by this project",
     "sd_from_interval": "SD computed from an interval",

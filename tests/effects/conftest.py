@@ -34,6 +34,8 @@ class Selection:
 @dataclass(frozen=True)
 class Repeats:
     timepoint_correlation: float = 0.6
+    crossover: str | None = None
+    crossover_correlation: float | None = None
 
 
 @dataclass(frozen=True)

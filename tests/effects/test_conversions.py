@@ -96,3 +96,34 @@ def test_merged_arms_are_the_people_of_all_arms_together() -> None:
 def test_impossible_numbers_are_refused(call, message) -> None:
     with pytest.raises(UsageError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("p", "told"),
+    [
+        ("<0.001", r"p is '<0.001', a bound, which gives the largest error that fits"),
+        (">0.05", r"p is '>0.05', a bound, which gives the smallest error that fits"),
+        ("0.000", r"p is 0.000; .* printed as zero was rounded"),
+        ("ns", r"p is 'ns'; it must be a number"),
+        ("0,03", r"p is '0,03'; it must be a number between 0 and 1, with a decimal point"),
+        (1.0, r"p is 1.0; it must be between 0 and 1"),
+        (["0.03", "<0.01"], r"p\[1\] is '<0.01', a bound"),
+    ],
+)
+def test_a_p_value_that_gives_no_error_is_refused(p, told) -> None:
+    with pytest.raises(UsageError, match=told):
+        se_from_p(3.8, p)
+
+
+@pytest.mark.parametrize("p", ["1e-6", 1e-6, "0.029", 1e-18, 1e-300])
+def test_a_tiny_p_value_loses_no_digit(p) -> None:
+    se = float(se_from_p(3.8, p))
+    assert 2 * norm.sf(3.8 / se) == pytest.approx(float(p), rel=1e-9)
+    if float(p) == 1e-6:
+        assert se == pytest.approx(0.776836, abs=5e-7)
+    if float(p) > 1e-100:
+        small = float(se_from_p(3.8, p, df=12))
+        assert 2 * t.sf(3.8 / small, 12) == pytest.approx(float(p), rel=1e-6)
+    else:
+        with pytest.raises(UsageError, match="p is 1e-300; it must be large enough"):
+            se_from_p(3.8, p, df=12)

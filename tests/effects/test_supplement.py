@@ -208,7 +208,7 @@ def test_a_change_moves_with_the_unit_and_not_with_the_start_of_the_scale(change
         ({"design": "parallel"}, "needs 'na'"),
         ({"error": "arm_sds"}, "lacks sd_t, sd_c"),
         ({"error": "interval"}, "lacks ci_low, ci_high"),
-        ({"error": "p_value", "p_value": "<0.01"}, "found the p value '<0.01'"),
+        ({"error": "p_value", "p_value": "<0.01"}, "p_value is '<0.01', a bound"),
         ({"error": "arm_intervals", "value_type": "percent_change"}, "'percent_change'"),
         ({"error": "arm_intervals", "scale_max": np.nan}, "lacks scale_max"),
         ({"error": "arm_intervals", "n_c": 16}, "found n_t 17 and n_c 16"),

@@ -84,11 +84,14 @@ def test_the_hash_follows_numbers_and_assumptions(tables, make) -> None:
 
 @pytest.mark.parametrize("measure", ["MD", "SMD"])
 def test_an_instrument_of_the_other_direction_is_reversed(tables, make, measure) -> None:
-    better = tables.outcomes["trial"] == "bell"
-    turned = replace(tables, outcomes=tables.outcomes.assign(higher_is_better=better))
+    better = (tables.outcomes["trial"] == "bell") | (measure == "MD")  # one scale, one direction
+    rows = tables.outcomes.assign(higher_is_better=better)
+    if measure == "SMD":
+        rows["instrument"] = rows["instrument"].where(~better, "relief scale")
+    turned = replace(tables, outcomes=rows)
     plain = effect_table(tables, make.settings(measure=measure))
     table = effect_table(turned, make.settings(measure=measure))
-    sign = np.where(table.frame["trial_id"] == "bell", -1, 1)
+    sign = np.where((table.frame["trial_id"] == "bell") | (measure == "MD"), -1, 1)
     np.testing.assert_allclose(table.frame["yi"], sign * plain.frame["yi"])
     np.testing.assert_allclose(table.covariance, plain.covariance)
     assert table.frame["flags"].str.contains("reversed").tolist() == (sign < 0).tolist()

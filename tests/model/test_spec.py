@@ -395,3 +395,56 @@ def test_a_spec_cannot_be_changed_in_place(primary: ModelSpec) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         primary.title = "other"  # type: ignore[misc]  # that this fails is what is tested
     assert np.isfinite(primary.sampling.target_accept)
+
+
+@pytest.mark.parametrize(
+    ("measure", "unit", "allowed"),
+    [
+        ("SMD", "points", "'SD', 'standard deviations'"),
+        ("SMD", "points (0 to 100)", "'SD', 'standard deviations'"),
+        ("MD", "SD", "the unit of the scale"),
+    ],
+)
+def test_a_unit_that_its_measure_does_not_have_is_refused(
+    write: Write, measure: str, unit: str, allowed: str
+) -> None:
+    message = refused(write(f'[effect]\nmeasure = "{measure}"\nunit = "{unit}"\n'))
+    assert f"effect.unit: found '{unit}' with measure '{measure}'" in message
+    assert allowed in message
+
+
+def test_counts_are_in_log_odds_ratios(write: Write) -> None:
+    text = '[effect]\nunit = "points"\n'
+    assert "allowed are 'log odds ratio'" in refused(write(text, extends="any_adverse_event"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('crossover = "as_parallel"', "crossover_source"),
+        ('crossover = "paired"\ncrossover_source = "a test"', "crossover_correlation"),
+        ('crossover = "both"\ncrossover_source = "a test"', "'as_parallel', 'paired'"),
+    ],
+)
+def test_how_a_crossover_enters_is_said_whole(write: Write, text: str, told: str) -> None:
+    assert told in refused(write(f"[covariance]\n{text}\n"))
+
+
+def test_events_of_pairs_are_refused_where_two_groups_are_counted(write: Write) -> None:
+    text = """
+    [covariance]
+    crossover = "paired"
+    crossover_correlation = 0.5
+    crossover_source = "a test"
+    """
+    assert "likelihood.family 'conditional'" in refused(write(text, extends="nausea"))
+    spec = load_model(write(text))
+    assert spec.covariance.crossover == "paired"
+    assert spec.hash != load_model("pain_intensity").hash
+
+
+def test_sizes_of_effect_begin_with_any_whatever_the_file_lists(write: Write) -> None:
+    text = '[thresholds]\nbenefit = [20, 10]\nsource = "a test"\n'
+    assert load_model(write(text)).thresholds.benefit_sizes == (0.0, 10.0, 20.0)
+    assert load_model("pain_intensity").thresholds.benefit_sizes[0] == 0
+    assert load_model("any_adverse_event").thresholds.risk_sizes[:2] == (0.0, 0.01)

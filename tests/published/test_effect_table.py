@@ -16,7 +16,9 @@ def settings(
     return SimpleNamespace(
         select=SimpleNamespace(outcome=outcome, comparator=comparator),
         measure=measure,
-        covariance=SimpleNamespace(timepoint_correlation=0.6),
+        covariance=SimpleNamespace(
+            timepoint_correlation=0.6, crossover="as_parallel", crossover_correlation=None
+        ),
         unit="points",
         benefit=benefit,
         supplement=None,
