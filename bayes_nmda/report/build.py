@@ -181,7 +181,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
         delayed(agreement)(fit.spec, fit.effects, fit.tree) for fit in fits
     )
     say("leaving out each trial")
-    moved = influence(specs[0], effects[0], specs[0].thresholds.benefit[FIRST])
+    moved = influence(specs[0], effects[0], specs[0].thresholds.benefit_sizes[FIRST])
     say("asking questions")
     return gather(definition, fits, trials, table, pd.concat(compared, ignore_index=True), moved)
 

@@ -208,7 +208,7 @@ def _pooled(
 
 def _pooled_pain(fits: Sequence[Fit], told: Sequence[Scenario]) -> Pooled:
     spec = fits[0].spec
-    size = spec.thresholds.benefit[FIRST]
+    size = spec.thresholds.benefit_sizes[FIRST]
     return pooled(
         fits,
         [

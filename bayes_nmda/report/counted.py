@@ -34,7 +34,7 @@ COUNTED_REFERENCES = (
 def counted_methods(spec: ModelSpec) -> list[Paragraph]:
     """Return the methods of one analysis of counted events, step by step."""
     named = outcome(spec.select.outcome).lower()
-    sizes = ", ".join(f"{1000 * x:g}" for x in spec.thresholds.risk_difference)
+    sizes = ", ".join(f"{1000 * x:g}" for x in spec.thresholds.risk_sizes)
     return [
         Paragraph("Question", spec.question),
         Paragraph(

@@ -39,7 +39,7 @@ def threshold_curves(content: Content, partition: str, words: str) -> Figure:
     name = identifier("threshold", partition)
     mean = content.answers["prob_benefit_curve"]
     new = content.answers["prob_benefit_curve_new_trial"]
-    marks = spec.thresholds.benefit
+    marks = spec.thresholds.benefit_sizes
     alt = f"{words}: " + "; ".join(
         f"{cell.timepoint}, "
         + ", ".join(f"at least {x:g}: {chance(cell.chances['mean', x])}" for x in marks)
@@ -143,6 +143,6 @@ def legend_note(content: Content) -> str:
     return (
         "Thick lines with marks: mean effect over trials like these. Thin lines of the same kind: "
         "effect in a new trial. Grey: what the prior alone gives for the mean effect. Marks stand "
-        f"at {', '.join(f'{x:g}' for x in content.primary.spec.thresholds.benefit)} "
+        f"at {', '.join(f'{x:g}' for x in content.primary.spec.thresholds.benefit_sizes)} "
         f"{content.primary.spec.unit}."
     )

@@ -48,7 +48,7 @@ def _drawn(content: Content) -> Iterator[Figure]:
             content.cells_of(partition),
             content.contrasts_of(partition),
             span=span,
-            thresholds=spec.thresholds.benefit,
+            thresholds=spec.thresholds.benefit_sizes,
             unit=spec.unit,
             benefit=spec.benefit,
             comparator=comparator_words(spec.select.comparator),

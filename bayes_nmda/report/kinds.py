@@ -38,7 +38,20 @@ def require_kinds(definition: ReportDefinition, specs: Mapping[str, ModelSpec]) 
                     f"are models about {', '.join(allowed)} (counts or differences, sign of a "
                     "benefit, comparator)"
                 )
+            _require_a_size(f"{where} {section.kind}", specs[model])
         _require_one_question(f"{where} {section.kind}", section, specs)
+
+
+def _require_a_size(where: str, spec: ModelSpec) -> None:
+    """Raise `ReportError` if a model asks of no effect that is larger than none."""
+    counts = spec.likelihood.family != "normal"
+    name = "risk_difference" if counts else "benefit"
+    sizes = spec.thresholds.risk_sizes if counts else spec.thresholds.benefit_sizes
+    if len(sizes) == 1:
+        raise ReportError(
+            f"{where}: model {spec.name}: thresholds.{name}: found no size above 0; a report tells "
+            "the probability of at least one"
+        )
 
 
 def _require_one_question(where: str, section: Section, specs: Mapping[str, ModelSpec]) -> None:

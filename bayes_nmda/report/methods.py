@@ -78,7 +78,7 @@ def methods(spec: ModelSpec) -> list[Paragraph]:
             "Probabilities",
             "The probability of a benefit of at least x is the share of posterior draws with an "
             "effect of x or more in the direction of benefit. Thresholds: "
-            f"{', '.join(f'{x:g}' for x in spec.thresholds.benefit)} {spec.unit}. "
+            f"{', '.join(f'{x:g}' for x in spec.thresholds.benefit_sizes)} {spec.unit}. "
             + spec.thresholds.source,
         ),
         Paragraph(

@@ -105,7 +105,7 @@ class Outcome:
     def sizes(self) -> tuple[float, ...]:
         """Sizes of effect that probabilities are told of, on the leading scale."""
         limits = self.fit.spec.thresholds
-        return limits.risk_difference if self.fit.counts else limits.benefit
+        return limits.risk_sizes if self.fit.counts else limits.benefit_sizes
 
     def line(self, partition: str) -> Line | None:
         """Return the first line about a drug and route, None where there is none."""
@@ -171,11 +171,11 @@ def _ask(fit: Fit, direction: Direction) -> dict[str, Answer]:
     ask = {"benefit": query.prob_benefit, "harm": query.prob_harm}
     other = "benefit" if direction == "harm" else "harm"
     if fit.counts:
-        sizes = list(fit.spec.thresholds.risk_difference)
+        sizes = list(fit.spec.thresholds.risk_sizes)
         measures: tuple[str | None, ...] = COUNTED
         lead: str | None = "RD"
     else:
-        sizes = list(fit.spec.thresholds.benefit)
+        sizes = list(fit.spec.thresholds.benefit_sizes)
         measures = (None, "MD") if fit.spec.familiar is not None else (None,)
         lead = None
     found = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bayes_nmda.data import TrialData
     from bayes_nmda.query import Answer
 
-#: The threshold at which scenarios are compared: the smallest above any benefit.
+#: The size at which scenarios are compared: the smallest above any benefit.
 FIRST = 1
 
 
@@ -76,7 +76,7 @@ def ask(fit: Fit, curve: Sequence[float]) -> dict[str, Answer]:
     """Return the answers of the primary analysis, each under the name of its table."""
     from bayes_nmda import query
 
-    draws, thresholds = fit.draws, fit.spec.thresholds.benefit
+    draws, thresholds = fit.draws, fit.spec.thresholds.benefit_sizes
     first, last, step = curve
     sizes = [float(x) for x in np.arange(first, last + step / 2, step)]
     sizes = sorted({*sizes, *thresholds})
@@ -142,7 +142,7 @@ def scenario(fit: Fit) -> Scenario:
     """Return estimates and probabilities of one model about the primary question."""
     from bayes_nmda import query
 
-    at_least = fit.spec.thresholds.benefit[FIRST]
+    at_least = fit.spec.thresholds.benefit_sizes[FIRST]
     means = by_cell(fit, query.effect(fit.draws))
     chances = by_cell(fit, query.prob_benefit(fit.draws, at_least=at_least))
     whatever = by_cell(fit, query.prob_benefit(fit.draws, at_least=0))

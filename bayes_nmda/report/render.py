@@ -137,7 +137,7 @@ def context(
     return {
         "definition": content.definition,
         "spec": spec,
-        "first": spec.thresholds.benefit[FIRST],
+        "first": spec.thresholds.benefit_sizes[FIRST],
         "content": content,
         "figures": figures,
         "summary": summary(content),

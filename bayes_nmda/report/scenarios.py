@@ -46,7 +46,7 @@ def scenario_figure(content: Content) -> Figure:
     spec = content.primary.spec
     scenarios, cells = content.scenarios, content.cells
     block = len(scenarios) + 1.5
-    at_least = spec.thresholds.benefit[FIRST]
+    at_least = spec.thresholds.benefit_sizes[FIRST]
     alt = (
         f"For each of {len(cells)} cells, mean effect and probability of a benefit of at least "
         f"{at_least:g} {spec.unit} in {len(scenarios)} scenarios. The table of scenarios gives "

@@ -32,7 +32,7 @@ _FEW: Final = 3
 
 def leading_cell(content: Content) -> Cell:
     """Return the cell with the highest probability of a benefit of the first real size."""
-    at_least = content.primary.spec.thresholds.benefit[FIRST]
+    at_least = content.primary.spec.thresholds.benefit_sizes[FIRST]
     return max(content.cells, key=lambda cell: cell.chances["mean", at_least]["probability"])
 
 
@@ -60,7 +60,7 @@ def summary(content: Content) -> list[str]:
 
 def _any_benefit(content: Content) -> str:
     """Return how probable any benefit is, and what that rests on."""
-    at_all = content.primary.spec.thresholds.benefit[0]
+    at_all = content.primary.spec.thresholds.benefit_sizes[0]
     chances = sorted(
         (cell.chances["mean", at_all] for cell in content.cells),
         key=lambda record: float(record["probability"]),
@@ -92,7 +92,7 @@ def _alone(content: Content) -> str:
 
 def _leading_benefit(content: Content, leader: Cell) -> str:
     """Return the highest probability of a benefit that matters, and the review beside it."""
-    at_least = content.primary.spec.thresholds.benefit[FIRST]
+    at_least = content.primary.spec.thresholds.benefit_sizes[FIRST]
     others = sorted(
         (cell.chances["mean", at_least] for cell in content.cells if cell is not leader),
         key=lambda record: float(record["probability"]),
@@ -256,7 +256,7 @@ def _both(content: Content, leader: Cell) -> list[str]:
     """Return the joint probability of benefit and little harm for the leading cell, if known."""
     if content.tradeoffs is None:
         return []
-    at_least = content.primary.spec.thresholds.benefit[FIRST]
+    at_least = content.primary.spec.thresholds.benefit_sizes[FIRST]
     section = content.tradeoffs.section
     limit = section.at_most[len(section.at_most) // 2]
     joint = content.tradeoffs.joint

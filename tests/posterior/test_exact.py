@@ -477,7 +477,7 @@ def test_two_fits_by_one_engine_or_of_two_models_are_not_compared(tree: xr.DataT
 def simulated(spec: ModelSpec, pain: EffectTable, seed: int) -> tuple[np.ndarray, EffectTable]:
     """Return true effects of cells drawn from the prior, and effects observed with error."""
     layout = Layout.of(pain.frame)
-    gaussian, family = Gaussian.of(spec, pain, layout), Family.of(spec)
+    gaussian, family = Gaussian.of(spec, pain, layout), Family.of(spec, 20)
     rng = np.random.default_rng(seed)
     scales = family.scales(rng.standard_normal((1, family.dimension)))
     drawn = gaussian.prior_draws(scales, rng.standard_normal((1, gaussian.prior_width)))
