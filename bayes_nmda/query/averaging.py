@@ -60,6 +60,13 @@ def average_models(
         ``log_marginal``. Where a model refuses a cell, because counts say nothing about it alone,
         its probability is missing and no average is given.
 
+    Notes
+    -----
+    A model without pooling takes its cells for unconnected: its marginal likelihood is the product
+    over cells, and what contrasts of one trial in two cells share (a control arm, the same people
+    at two timepoints) does not enter it. Where trials have contrasts in several cells, its weight
+    is that of this simpler model.
+
     Raises
     ------
     UsageError
