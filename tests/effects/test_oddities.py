@@ -43,7 +43,7 @@ def alone(trials):
                     "outcome_id": f"t{number}:{arm}",
                     "outcome": "pain_intensity",
                     "timepoint": "short",
-                    "instrument": "VAS 0-100",
+                    "instrument": "scale 0-100",
                     "higher_is_better": False,
                     "kind": "continuous",
                     "mean": float(mean + number),
@@ -95,7 +95,7 @@ def test_exchanged_arms_are_named(alone):
     apart = alone.outcomes.assign(
         mean=alone.outcomes["mean"] - 30 * (alone.outcomes["arm"] == "drug") + 30
     )
-    rows = replace(alone, outcomes=apart.assign(instrument="VAS 0-200"))
+    rows = replace(alone, outcomes=apart.assign(instrument="scale 0-200"))
     assert kinds(rows) == []
     swapped = changed(rows, "t3", mean=lambda own: own["mean"].to_numpy()[::-1])
     assert kinds(swapped) == ["arms_exchanged"]
@@ -172,7 +172,7 @@ def test_changes_and_final_values_that_are_standardised_together_are_named(alone
 @pytest.mark.parametrize(
     ("name", "ends"),
     [
-        ("VAS 0-100", (0, 100)),
+        ("scale 0-100", (0, 100)),
         ("pain, 0 to 10", (0, 10)),
         ("SF-36", None),
         ("", None),
