@@ -26,6 +26,23 @@ def test_check_finds_tables_that_are_not_what_the_raw_files_make(run, stored_hom
     assert "trials.csv" in done.stderr
 
 
+def test_check_says_what_somebody_added_and_what_is_odd_about_it(run, stored_home, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(stored_home, home)
+    for name in ("trials", "arms", "outcomes"):
+        file = home / "data" / f"{name}.csv"
+        text = file.read_text(encoding="utf-8")
+        rows = [row for row in text.splitlines() if "sigtermans2009" in row]
+        again = "\n".join(rows).replace("sigtermans2009", "mine2026")
+        file.write_text(text + again.replace("Sigtermans 2009", "Mine 2026") + "\n", "utf-8")
+    done = run("check", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    rows = {row["what"]: row["found"] for row in json.loads(done.stdout)["rows"]}
+    assert "that somebody added" in rows["raw files"]
+    assert "Sigtermans 2009 and Mine 2026" in rows["warning same_numbers"]
+    assert "confirm it in decisions.csv" in rows["warning same_trial"]
+
+
 def test_check_finds_a_report_definition_that_breaks_a_rule(run, stored_home, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(stored_home, home)
