@@ -147,9 +147,13 @@ def differing_files(folder: Path, files: dict[str, str]) -> list[str]:
     stale = stale_files(folder, files)
     if not stale:
         return []
-    added, tables = added_rows(folder, files), {t.path: t for t in read_package().tables}
-    return [name for name in stale if name not in added or _without(folder / name, added[name],
-            tables[name].columns) != files[name]]  # fmt: skip
+    added = added_rows(folder, files)
+    columns = {table.path: table.columns for table in read_package().tables}
+    return [
+        name
+        for name in stale
+        if name not in added or _without(folder / name, added[name], columns[name]) != files[name]
+    ]
 
 
 def _without(file: Path, added: list[tuple[int, Row]], columns: Sequence[str]) -> str:

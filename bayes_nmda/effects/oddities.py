@@ -89,7 +89,9 @@ def data_warnings(trials: TrialData) -> pd.DataFrame:
     rows = [
         {**asdict(one), "trials": ";".join(one.trials), "records": ";".join(one.records)}
         for one in found
-        if not any(set(one.records) <= names or set(one.trials) <= names for names in settled)
+        if not any(
+            set(keys) <= names for keys in (one.records, one.trials) if keys for names in settled
+        )
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -125,8 +127,8 @@ _LINK: Final = (
 def _same_numbers(records: pd.DataFrame) -> Iterator[_Oddity]:
     """Yield arms of different trials that have the same numbers, in one warning a group.
 
-    Mean, SD and n to the last digit; of counts, which agree by chance, two arms of a contrast or
-    more outcomes must agree: here both arms with all their numbers, events above 0.
+    Mean, SD and n to the last digit. Counts agree by chance: of these, all arms and outcomes of a
+    trial must agree, two of them or more with an event.
     """
     measured = records[records["kind"] == "continuous"]
     keys = ["outcome", "timepoint", "role", "mean", "sd", "n"]
@@ -153,7 +155,7 @@ def _same_numbers(records: pd.DataFrame) -> Iterator[_Oddity]:
 
 
 def _same_trial(trials: pd.DataFrame) -> Iterator[_Oddity]:
-    """Yield trials that share a registration, a DOI or a PMID, or year and title."""
+    """Yield trials that share a registration, a DOI, a PMID or a title."""
     advice = (
         "if it is one trial, keep one label and add the records of the other to it; if not, "
         "confirm it in decisions.csv (action confirmed, table trials, target the trials)"

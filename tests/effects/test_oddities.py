@@ -158,6 +158,12 @@ def test_one_trial_under_two_labels_is_named(trials):
         outcomes=again(trials.outcomes),
     )
     found = nmda.data_warnings(twice)
+    other = pd.DataFrame(
+        [{"trial": "", "table": "outcomes", "target": "a:b", "action": "confirmed"}]
+    )
+    assert len(nmda.data_warnings(replace(twice, decisions=other))) == len(found)
+    both = other.assign(table="trials", target="sigtermans2009;twin2009")
+    assert nmda.data_warnings(replace(twice, decisions=both)).empty
     assert {"same_trial", "same_numbers"} <= set(found["kind"])
     assert found["trials"].str.contains("sigtermans2009;twin2009").all()
 
