@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayes_nmda.model.parameters import in_words
+from bayes_nmda.model.spec import load_model
+
 CHAINS, DRAWS = 4, 250
 PAIN = """
 title = "A small report"
@@ -72,6 +75,18 @@ engine_errors_max = 1e6
 r_hat_max = 1.02
 predictive_p_min = 0.0  # the draws are made up; predictions are checked where models are fitted
 """
+
+
+def _priors_in(unit: str) -> str:
+    """Return the priors of pain intensity with readings in another unit."""
+    tables = []
+    for name, prior in load_model("pain_intensity").priors:
+        table = prior.to_mapping() | {"reading": in_words(name, prior, unit)}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+        tables.append("\n".join([f"[priors.{name}]", *lines]))
+    return "\n".join(tables)
+
+
 MODELS = {
     "quick": f"""
 extends = "pain_intensity"
@@ -81,6 +96,8 @@ title = "Quality of life: few rows, so that a build is quick"
 outcome = "quality_of_life"
 [effect]
 measure = "SMD"
+unit = "SD"
+{_priors_in("SD")}
 """,
     "quick_function": f"""
 extends = "disability"

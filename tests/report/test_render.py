@@ -230,7 +230,7 @@ def test_single_trials_are_flagged(page):
 
 
 def test_the_mass_cut_from_the_prior_of_tau_is_printed(page):
-    assert "4.1\N{NO-BREAK SPACE}% above 50 points" in page
+    assert "4.1\N{NO-BREAK SPACE}% above 50 SD" in page
 
 
 def test_markdown_and_tables_stand_beside_the_page_and_no_posterior_does(told, whole_manifest):
