@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+from bayes_nmda.data.crossover import FIRST_PERIOD, RANDOMISED, crossed, same_people
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query.answer import Answer
 from bayes_nmda.query.words import alternatives
@@ -132,26 +133,37 @@ def _treatment_records(trials: TrialData, comparator: str | None) -> pd.DataFram
     """Return the outcome records of treatment arms, with what they were compared with."""
     about = ["trial", "arm", "role", "drug", "route", "comparator", "stratum"]
     records = trials.outcomes.merge(trials.arms[about], on=["trial", "arm"], how="left")
+    of_trial = trials.trials[["trial", "design", RANDOMISED]]
+    records = records.merge(of_trial, on="trial", how="left")
     treated = records[records["role"] == "treatment"]
     controls = records[records["role"] == "control"]
     if comparator is not None:
         is_placebo = controls["comparator"] == "placebo"
         controls = controls[is_placebo if comparator == "placebo" else ~is_placebo]
-    keys = [*_COMPARED, "arm", "n"]
-    joined = treated.merge(
-        controls[keys].rename(columns={"arm": "control_arm", "n": "n_control"}),
-        on=list(_COMPARED),
-        how="inner",
-    )
-    return joined
+    keys = [*_COMPARED, "arm", "n", FIRST_PERIOD]
+    names = {"arm": "control_arm", "n": "n_control", FIRST_PERIOD: "control_first"}
+    joined = treated.merge(controls[keys].rename(columns=names), on=list(_COMPARED), how="inner")
+    first = joined[[FIRST_PERIOD, "control_first"]].astype(bool).all(axis=1).to_numpy(dtype=bool)
+    return joined.assign(same=crossed(joined, first) & same_people(joined, "n", "n_control"))
 
 
 def _people(records: pd.DataFrame) -> int:
-    """Return the different people in the arms of these records; an arm counts once."""
+    """Return the different people in the arms of these records.
+
+    An arm counts once, and so do people who had, or may have had, both treatments.
+    """
     arms: dict[tuple[str, str], int] = {}
-    for arm, count in (("arm", "n"), ("control_arm", "n_control")):
-        for trial, name, n in zip(records["trial"], records[arm], records[count], strict=True):
-            arms[trial, name] = max(arms.get((trial, name), 0), int(n))
+
+    def add(trial: str, name: str, n: int) -> None:
+        arms[trial, name] = max(arms.get((trial, name), 0), n)
+
+    names = ("trial", "arm", "n", "control_arm", "n_control", "same")
+    for trial, arm, n, control, n_control, same in zip(
+        *(records[name] for name in names), strict=True
+    ):
+        add(trial, arm, max(int(n), int(n_control)) if same else int(n))
+        if not same:
+            add(trial, control, int(n_control))
     return sum(arms.values())
 
 

@@ -118,3 +118,16 @@ def test_results_of_abstracts_are_counted_and_not_pooled(table):
 def test_an_unknown_word_is_refused(trials, selector):
     with pytest.raises(UsageError, match="allowed"):
         nmda.evidence_map(trials, **selector)
+
+
+def test_people_of_a_crossover_count_once_where_both_arms_may_be_the_same(trials):
+    def people(outcome, comparator, drug, route):
+        found = nmda.evidence_map(trials, drug=drug, outcome=outcome, comparator=comparator)
+        return sum(row["participants"] for row in found.records if row["route"] == route)
+
+    # Niesters 2013, 3 against 3, and how many were randomised is not known
+    assert people("any_adverse_event", "active", "ketamine", "intravenous") == 3
+    # Carlsson 2004 and Gilron 2000: 7 + 8 of 15 and 9 + 10 of 19, with Martin 2019
+    table = nmda.effect_table(trials, nmda.load_model("tolerability"))
+    same = table.participants["dextromethorphan/oral"]
+    assert people("tolerability", "placebo", "dextromethorphan", "oral") == same == 74
