@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,12 +71,12 @@ def without(rows: Sequence[Row]) -> list[Row]:
     return [(n_t - e_t, n_t, n_c - e_c, n_c) for e_t, n_t, e_c, n_c in rows]
 
 
-def probability(weighted: object, cell: int = 0) -> float:
+def probability(weighted: Any, cell: int = 0) -> float:
     """Return the probability of more events, from weighted points; a point at 0 counts half."""
-    level = weighted.level[:, cell]  # type: ignore[attr-defined]
-    width = weighted.width  # type: ignore[attr-defined]
+    level = weighted.level[:, cell]
+    width = weighted.width
     from scipy.special import ndtr
 
     with np.errstate(divide="ignore", invalid="ignore"):
         above = np.where(width > 0, ndtr(level / width), (level > 0) + 0.5 * (level == 0))
-    return float(weighted.points.weight @ above)  # type: ignore[attr-defined]
+    return float(weighted.points.weight @ above)
