@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bayes_nmda.report.methods import chains
+from bayes_nmda.report.methods import Paragraph, Reference, chains
 from bayes_nmda.report.numbers import outcome
-from bayes_nmda.report.paragraphs import Paragraph, Reference
 
 if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec

@@ -5,13 +5,31 @@ Every number here is one of the specification; a different file gives different 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bayes_nmda.report.numbers import outcome
-from bayes_nmda.report.paragraphs import Paragraph, Reference
 
 if TYPE_CHECKING:
     from bayes_nmda.model.spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One step of the methods: words, then formulas in the language of `formulas`."""
+
+    heading: str
+    words: str
+    formulas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One cited source."""
+
+    words: str
+    doi: str = ""
+
 
 _MEASURES: Final = {
     "MD": "the difference of arm means (mean difference)",

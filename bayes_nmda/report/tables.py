@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayes_nmda.report import findings, gating
+from bayes_nmda.report import findings
 from bayes_nmda.report.computation import LeaveOneOut
 from bayes_nmda.report.findings import line_row
 from bayes_nmda.report.further import further_trials, printed_results
@@ -75,6 +75,31 @@ def lines(content: Content, kind: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def gates(content: Content) -> pd.DataFrame:
+    """Return every gate of every model."""
+    tables = [fit.gates.assign(model=fit.spec.name) for fit in content.fits]
+    joined = pd.concat(tables, ignore_index=True)
+    return joined[["model", *[name for name in joined.columns if name != "model"]]]
+
+
+def gate_summary(content: Content) -> pd.DataFrame:
+    """Return one row a model: number of gates, how many failed, and the worst value of each kind.
+
+    The worst is that nearest to, or farthest beyond, what the model file allows.
+    """
+    rows = []
+    for fit in content.fits:
+        row: dict[str, Any] = {
+            "model": fit.spec.name,
+            "gates": len(fit.gates),
+            "failed": int((~fit.gates["passed"]).sum()),
+        }
+        for (gate, rule), values in fit.gates.groupby(["gate", "rule"], sort=False)["value"]:
+            row[str(gate)] = float(values.max() if rule == "<=" else values.min())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     """Return the text of every table file by its name below ``tables/``."""
     answers = dict(content.answers)
@@ -82,8 +107,8 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     frames = {
         "summary_of_findings": findings.table(content),
         "scenarios": scenarios(content),
-        "gates": gating.gates(content),
-        "gate_summary": gating.gate_summary(content),
+        "gates": gates(content),
+        "gate_summary": gate_summary(content),
         "replication": content.replication,
         "engines": content.engines,
         "decisions": content.trials.decisions,
