@@ -5,8 +5,10 @@ Hessian: given the total number of events, or with binomial or beta-binomial arm
 averaged over its prior. For two arms it becomes a `Curve`, piecewise cubic, of which the average
 over a normal deviation costs a few dozen look-ups.
 
-The trapezoidal rule is used throughout: these likelihoods are analytic in a strip of the complex
-plane, so that it converges exponentially (Trefethen & Weideman 2014, SIAM Rev 56:385).
+A trapezoidal rule around the mode averages over narrow deviations and midpoints: these likelihoods
+are analytic in a strip of the complex plane, so that it converges exponentially (Trefethen &
+Weideman 2014, SIAM Rev 56:385). Over deviations as wide as a likelihood bends, Gauss-Legendre
+panels lie where it bends.
 """
 
 from __future__ import annotations
@@ -30,19 +32,41 @@ Floats = NDArray[np.float64]
 _INTERVAL = 0.02
 #: Beyond so many log odds from the logarithm of the number of people a curve is a straight line.
 _FLAT = 30.0
-#: Step of the rule over a deviation on its stretched scale, and where the normal density ends.
-_STEP, _FARTHEST = 0.25, 8.5
-#: Above this SD of deviations steps are finer: far from the mode a stretched step must still be
-#: shorter than the log odds over which a likelihood rises.
-_WIDE = 1.0
-#: The same for one effect alone, which is integrated to eight digits.
-FINE = 0.5
-_MOST_NODES = 2001
+#: Longest panel of a rule over a curve, in SDs of the likelihood or the deviations, and its points.
+_LONGEST = 3.0
+_LEGENDRE = np.polynomial.legendre.leggauss(8)
 #: Elements of a temporary array, which then stays in the cache of a processor.
-_CHUNK = 100_000
+_CHUNK = 40_000
 #: Chebyshev points over the overdispersion, and those over a midpoint.
 _SPREADS, _MIDPOINTS = 12, 81
 _COARSE, _LOOKS = 161, 6
+
+
+class Rule(NamedTuple):
+    """How finely a deviation is averaged out.
+
+    Attributes
+    ----------
+    step
+        Of the nodes on their stretched scale.
+    farthest
+        Where the normal density ends, in SDs.
+    wide
+        SD of deviations above which nodes are those of the curve and not of the product.
+    centre
+        How far from the mode, in SDs of the product, the nodes may be centred.
+    """
+
+    step: float
+    farthest: float
+    wide: float
+    centre: float
+
+
+#: Errs by less than 3e-5 in a log likelihood: far below what importance weights resolve.
+QUICK = Rule(step=0.4, farthest=6.5, wide=1.0, centre=0.1)
+#: For one effect alone, which is integrated to eight digits.
+FINE = Rule(step=0.25, farthest=8.5, wide=0.5, centre=0.01)
 
 
 class Derivatives(NamedTuple):
@@ -101,7 +125,7 @@ class Conditional:
         hessian = np.empty((n, size, size))
         found = int(np.flatnonzero((self.ways == self.observed).all(axis=1))[0])
         products = self.ways[:, :, None] * self.ways[:, None, :]
-        block = max(1, 10 * _CHUNK // len(self.ways))
+        block = max(1, 5 * _CHUNK // len(self.ways))
         for first in range(0, n, block):
             part = slice(first, first + block)
             logits = theta[part] @ self.ways.T + self.log_ways
@@ -123,7 +147,7 @@ class Conditional:
         value = np.empty(len(theta))
         # ways relative to what was observed: the logits are those of their odds against it
         ways, log_ways = self.ways - self.observed, self.log_ways - self.log_ways[found]
-        block = max(1, _CHUNK // len(ways))
+        block = max(1, 2 * _CHUNK // len(ways))
         for first in range(0, len(theta), block):
             part = slice(first, first + block)
             logits = theta[part] @ ways.T
@@ -166,7 +190,7 @@ class Arms:
 
     def at(self, theta: Floats, spread: Floats | None = None) -> Derivatives:
         """Return the log likelihood, by a trapezoidal rule over the midpoint."""
-        block = max(1, 2 * _CHUNK // _COARSE)
+        block = max(1, 5 * _CHUNK // _COARSE)
         parts = [
             self._at(
                 theta[first : first + block],
@@ -196,7 +220,7 @@ class Arms:
     def value(self, theta: Floats, spread: Floats | None = None) -> Floats:
         """Return the log likelihood alone."""
         out = np.empty(len(theta))
-        block = max(1, 2 * _CHUNK // _COARSE)
+        block = max(1, 5 * _CHUNK // _COARSE)
         for first in range(0, len(theta), block):
             part = slice(first, first + block)
             wide = None if spread is None else spread[part]
@@ -229,7 +253,7 @@ class Arms:
     ) -> Floats:
         """Return a draw of the midpoint given true effects (N, d), shape (N,)."""
         out = np.empty(len(theta))
-        block = max(1, 2 * _CHUNK // _COARSE)
+        block = max(1, 5 * _CHUNK // _COARSE)
         for first in range(0, len(theta), block):
             part = slice(first, first + block)
             wide = None if spread is None else spread[part]
@@ -329,6 +353,8 @@ class Curve:
         1, or P.
     slopes
         Slope at the left and right end, shape (curve, 2).
+    bend
+        Where a curve bends most, shape (curve,).
     sharpest
         Largest negative curvature.
     """
@@ -339,6 +365,7 @@ class Curve:
     intervals: int
     curves: int
     slopes: Floats
+    bend: Floats
     sharpest: float
 
     @classmethod
@@ -356,6 +383,7 @@ class Curve:
             intervals=cubic.shape[1],
             curves=len(cubic),
             slopes=slope[:, [0, -1]],
+            bend=np.asarray((np.diff(slope, axis=1).argmin(axis=1) + 0.5) * step - end),
             sharpest=float(-np.diff(slope, axis=1).min() / step),
         )
 
@@ -367,6 +395,24 @@ class Curve:
         theta = np.linspace(-end, end, places)
         found = table.at(theta[:, None])
         return cls.through(end, theta[1] - theta[0], found.value[None], found.gradient[:, 0][None])
+
+    def panels(self, root: float) -> tuple[Floats, Floats]:
+        """Return nodes and weights of Gauss-Legendre rules between the ends, shape (node,).
+
+        A panel is short where a likelihood or the deviations, of SD ``root`` or more, are narrow,
+        or where curves begin to bend, and as long as its distance from there elsewhere.
+        """
+        edges = self.step * np.arange(self.intervals) - self.end
+        curvature = -2 * self.cubic[:, 2].reshape(self.curves, -1).min(axis=0) / self.step**2
+        away = np.abs(edges - np.median(self.bend))
+        panels = np.maximum(np.sqrt(np.maximum(curvature, 0.0)), 1 / root) / _LONGEST
+        panels = np.cumsum(self.step * np.maximum(panels, 1 / np.maximum(1.0, away)))
+        marks = np.linspace(0, panels[-1], int(np.ceil(panels[-1])) + 1)
+        places = np.interp(marks, np.append(0.0, panels), np.append(edges, self.end))
+        left, right = places[:-1], places[1:]
+        x, w = _LEGENDRE
+        half = 0.5 * (right - left)[:, None]
+        return (0.5 * (left + right)[:, None] + half * x).ravel(), (half * w).ravel()
 
     def at(self, x: Floats, order: int = 0) -> list[Floats]:
         """Return value and, up to ``order``, slope and curvature; ``x`` is (P, …)."""
@@ -441,6 +487,7 @@ class Sheet:
             self.curve.intervals,
             len(x),
             weight @ self.curve.slopes,
+            self.curve.bend[np.abs(x[:, None] - nodes).argmin(axis=1)],
             self.curve.sharpest,
         )
 
@@ -457,14 +504,19 @@ class Averaged:
         True effects at the nodes.
     share
         Their share of the average, sum 1 over the last axis.
+    derivatives
+        First and second derivative of the log likelihood there, where asked for.
     """
 
     value: Floats
     theta: Floats
     share: Floats
+    derivatives: tuple[Floats, ...]
 
 
-def averaged(curve: Curve, mean: Floats, variance: Floats, wide: float = _WIDE) -> Averaged:
+def averaged(
+    curve: Curve, mean: Floats, variance: Floats, rule: Rule = QUICK, order: int = 0
+) -> Averaged:
     """Return the average of a likelihood over a normal distribution of its effect.
 
     Parameters
@@ -475,13 +527,16 @@ def averaged(curve: Curve, mean: Floats, variance: Floats, wide: float = _WIDE) 
         Means, shape (P, D).
     variance
         Variances, shape (P,); they may be as small as one likes, but not 0.
-    wide
-        SD of deviations above which steps are finer.
+    rule
+        How finely.
+    order
+        How many derivatives at the nodes are wanted, up to 2.
 
     Notes
     -----
     The rule is centred at the mode of the product and stretched by a hyperbolic sine: a product
-    that is narrow on one side and as wide as the deviations on the other is caught whole.
+    that is narrow on one side and as wide as the deviations on the other is caught whole, as long
+    as deviations are not wide (`averaged_widely`).
     """
     v = variance[:, None]
     root = np.sqrt(v)
@@ -495,24 +550,67 @@ def averaged(curve: Curve, mean: Floats, variance: Floats, wide: float = _WIDE) 
         off = theta - mean - v * slope
         low, high = np.where(off < 0, theta, low), np.where(off > 0, theta, high)
         step = off / (1 - v * bend)
-        if (np.abs(step) < 0.01 * root / np.sqrt(1 - v * bend)).all():
+        if (np.abs(step) < rule.centre * root / np.sqrt(1 - v * bend)).all():
             break
         new = theta - step
-        theta = np.where((new < low) | (new > high), 0.5 * (low + high), new)
+        theta = np.where((new <= low) | (new >= high), 0.5 * (low + high), new)
     narrow = 1 / np.sqrt(1 - v * bend)  # SD of the product over that of the deviations
     sigma = root * narrow
-    reach = np.arcsinh(_FARTHEST / narrow.min(axis=1))
-    step_of = _STEP / np.maximum(1.0, root[:, 0] / wide)
-    nodes = min(int(np.ceil(2 * (reach / step_of).max())) + 1, _MOST_NODES)
-    t = reach[:, None, None] * np.linspace(-1, 1, nodes)
+    half = int(np.ceil(np.arcsinh(rule.farthest / narrow.min()) / rule.step))
+    t = rule.step * np.arange(-half, half + 1)
     at = theta[..., None] + sigma[..., None] * np.sinh(t)
     score = (at - mean[..., None]) / root[..., None]
-    log_share = curve.at(at)[0] - 0.5 * score**2 + np.log(np.cosh(t))
+    value, *derivatives = curve.at(at, order)
+    log_share = value - 0.5 * score**2 + np.log(np.cosh(t))
     top = log_share.max(axis=2, keepdims=True)
     share = np.exp(log_share - top)
     total = share.sum(axis=2, keepdims=True)
-    width = (2 * reach / (nodes - 1))[:, None] * narrow / np.sqrt(2 * np.pi)
-    return Averaged((top + np.log(total))[..., 0] + np.log(width), at, share / total)
+    log_average = (top + np.log(total))[..., 0] + np.log(rule.step * narrow / np.sqrt(2 * np.pi))
+    return Averaged(log_average, at, share / total, tuple(derivatives))
+
+
+def averaged_widely(curve: Curve, mean: Floats, variance: Floats, order: int = 0) -> Averaged:
+    """Return the same where deviations are as wide as a likelihood is, or wider.
+
+    Between the ends of the curve nodes lie where it bends, the same for all means and variances;
+    beyond them it is straight, and its average over a normal distribution has a closed form. The
+    two ends are the first and the last node.
+    """
+    from scipy.special import log_ndtr
+
+    nodes, widths = curve.panels(float(np.sqrt(variance.min())))
+    value, *derivatives = curve.at(np.tile(nodes, (curve.curves, 1)), order)
+    v = variance[:, None]
+    root = np.sqrt(v)
+    score = (nodes - mean[..., None]) / root[..., None]
+    inner = (value + np.log(widths))[:, None, :] - 0.5 * score**2
+    inner -= np.log(np.sqrt(2 * np.pi) * root)[..., None]
+    tails = []
+    for side, end in ((0, -curve.end), (1, curve.end)):
+        slope = curve.slopes[:, [side]]
+        at_end = curve.at(np.full((curve.curves, 1), end))[0]
+        place = (end - mean - slope * v) / root
+        tails.append(
+            at_end
+            + slope * (mean - end)
+            + 0.5 * slope**2 * v
+            + log_ndtr(place if side == 0 else -place)
+        )
+    log_share = np.concatenate([tails[0][..., None], inner, tails[1][..., None]], axis=2)
+    top = log_share.max(axis=2, keepdims=True)
+    share = np.exp(log_share - top)
+    total = share.sum(axis=2, keepdims=True)
+    ends = [
+        np.concatenate([left, part, right], axis=1)[:, None, :]
+        for part, left, right in zip(
+            derivatives,
+            (curve.slopes[:, [0]], np.zeros((curve.curves, 1))),
+            (curve.slopes[:, [1]], np.zeros((curve.curves, 1))),
+            strict=False,
+        )
+    ]
+    theta = np.concatenate([[-curve.end], nodes, [curve.end]])
+    return Averaged((top + np.log(total))[..., 0], theta[None, None], share / total, tuple(ends))
 
 
 def drawn_effects(curve: Curve, mean: Floats, variance: Floats, rng: np.random.Generator) -> Floats:
@@ -527,45 +625,64 @@ def drawn_effects(curve: Curve, mean: Floats, variance: Floats, rng: np.random.G
     rng
         Source of randomness.
     """
+    from scipy.special import log_ndtr, ndtri_exp
+
     out = np.empty(len(mean))
-    for part in _chunks(np.argsort(variance, kind="stable"), variance, 1, curve):
+    for part in _chunks(np.argsort(variance, kind="stable"), variance, 1, curve, FINE):
         at = curve if curve.curves == 1 else _some(curve, part)
-        found = averaged(at, mean[part, None], variance[part])
-        below = np.cumsum(found.share[:, 0], axis=1)
-        theta = found.theta[:, 0]
-        node = np.minimum((below < rng.random((len(part), 1))).sum(axis=1), theta.shape[1] - 1)
-        rows = np.arange(len(part))
-        # anywhere between the middles of the intervals on both sides
-        left, right = (
-            theta[rows, np.maximum(node - 1, 0)],
-            theta[rows, np.minimum(node + 1, theta.shape[1] - 1)],
+        wide = variance[part[0]] > FINE.wide**2
+        found = (
+            averaged_widely(at, mean[part, None], variance[part])
+            if wide
+            else averaged(at, mean[part, None], variance[part], FINE)
         )
+        below = np.cumsum(found.share[:, 0], axis=1)
+        rows = np.arange(len(part))
+        theta = np.broadcast_to(found.theta[:, 0], below.shape)
+        last = theta.shape[1] - 1
+        node = np.minimum((below < rng.random((len(part), 1))).sum(axis=1), last)
+        # anywhere between the middles of the intervals on both sides
+        left, right = (theta[rows, np.clip(node + by, 0, last)] for by in (-1, 1))
         here = theta[rows, node]
-        u = rng.random(len(part)) - 0.5
-        out[part] = here + np.where(u < 0, u * (here - left), u * (right - here))
+        u = rng.random(len(part))
+        drawn = here + (u - 0.5) * np.where(u < 0.5, here - left, right - here)
+        if wide:
+            for side, end in ((0, -at.end), (1, at.end)):
+                beyond = node == (0 if side == 0 else last)
+                slope = np.broadcast_to(at.slopes[:, side], node.shape)[beyond]
+                v = variance[part][beyond]
+                middle, sign = mean[part][beyond] + slope * v, 1 if side == 0 else -1
+                place = sign * (end - middle) / np.sqrt(v)
+                score = ndtri_exp(np.log(u[beyond]) + log_ndtr(place))
+                drawn[beyond] = middle + sign * np.sqrt(v) * score
+        out[part] = drawn
     return out
 
 
 def log_average(
-    curve: Curve, mean: Floats, variance: Floats, *, slopes: bool = False, wide: float = _WIDE
+    curve: Curve, mean: Floats, variance: Floats, *, slopes: bool = False, rule: Rule = QUICK
 ) -> tuple[Floats, Floats, Floats]:
     """Return the log average over a deviation, with first and second derivative by the mean.
 
     Parameters
     ----------
-    curve, mean, variance, wide
+    curve, mean, variance, rule
         As in `averaged`.
     slopes
         Whether derivatives are wanted; else they are zero.
     """
     out = [np.zeros(mean.shape) for _ in range(3)]
     order = np.argsort(variance, kind="stable")
-    for part in _chunks(order, variance, mean.shape[1], curve, wide):
+    for part in _chunks(order, variance, mean.shape[1], curve, rule):
         at = curve if curve.curves == 1 else _some(curve, part)
-        found = averaged(at, mean[part], variance[part], wide)
+        found = (
+            averaged_widely(at, mean[part], variance[part], 2 if slopes else 0)
+            if variance[part[0]] > rule.wide**2
+            else averaged(at, mean[part], variance[part], rule, 2 if slopes else 0)
+        )
         out[0][part] = found.value
         if slopes:
-            _, slope, bend = at.at(found.theta, 2)
+            slope, bend = found.derivatives
             first = (found.share * slope).sum(axis=2)
             out[1][part] = first
             out[2][part] = (found.share * (bend + (slope - first[..., None]) ** 2)).sum(axis=2)
@@ -573,13 +690,16 @@ def log_average(
 
 
 def _chunks(
-    order: NDArray[np.intp], variance: Floats, width: int, curve: Curve, wide: float = _WIDE
+    order: NDArray[np.intp], variance: Floats, width: int, curve: Curve, rule: Rule = QUICK
 ) -> list[NDArray[np.intp]]:
     """Return points of like variance together, few enough for the cache."""
-    root = np.sqrt(variance[order])
-    reach = np.arcsinh(_FARTHEST * np.sqrt(1 + variance[order] * curve.sharpest))
-    nodes = 2 * reach / (_STEP / np.maximum(1.0, root / wide)) + 1
-    filled = np.cumsum(nodes * width) // _CHUNK
+    wide = variance[order] > rule.wide**2
+    nodes = (
+        2 * np.arcsinh(rule.farthest * np.sqrt(1 + variance[order] * curve.sharpest)) / rule.step
+    )
+    if wide.any():
+        nodes[wide] = len(curve.panels(rule.wide)[0])
+    filled = np.cumsum(nodes * width) // _CHUNK + wide  # wide ones apart
     return np.split(order, np.flatnonzero(np.diff(filled)) + 1)
 
 
@@ -587,12 +707,19 @@ def _some(curve: Curve, part: NDArray[np.intp]) -> Curve:
     """Return the curves of some points."""
     cubic = curve.cubic.reshape(curve.curves, curve.intervals, 4)[part].reshape(-1, 4)
     return Curve(
-        curve.end, curve.step, cubic, curve.intervals, len(part), curve.slopes[part], curve.sharpest
+        curve.end,
+        curve.step,
+        cubic,
+        curve.intervals,
+        len(part),
+        curve.slopes[part],
+        curve.bend[part],
+        curve.sharpest,
     )
 
 
 #: Points of the Gauss-Hermite rule over a trial's deviations, by how many contrasts it has.
-_RULE = {1: 15, 2: 7, 3: 5}
+_RULE = {1: 9, 2: 5}
 _FEWEST = 4
 
 

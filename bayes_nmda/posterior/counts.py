@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayes_nmda.model.counts import Counts, arm_labels
 from bayes_nmda.posterior.absolute import expit
-from bayes_nmda.posterior.count_likelihood import Curve, joint_average, log_average
+from bayes_nmda.posterior.count_likelihood import FINE, Curve, joint_average, log_average
 from bayes_nmda.posterior.exact_counts import hierarchies
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def trial_log_likelihood(
             curve = single.curve
             if not isinstance(curve, Curve):
                 curve = curve.at_spread(np.asarray(spread), hierarchy.most_spread)
-            value = log_average(curve, mean, sd**2 + visit**2)[0][:, 0]
+            value = log_average(curve, mean, sd**2 + visit**2, rule=FINE)[0][:, 0]
             total[single.trial] = total.get(single.trial, 0.0) + value
         for joint in hierarchy.joints:
             mean = effect[:, layout.cell_of_contrast[joint.rows]]

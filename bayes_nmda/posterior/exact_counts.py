@@ -50,6 +50,8 @@ _DF = 6.0
 _NEWTON, _HALVINGS = 40, 12
 #: A step, in coordinates of unit scale, that is as good as none for the centre of a proposal.
 _CLOSE = 1e-3
+#: A fall of the log posterior that is none: the averages over deviations err by a part of it.
+_LEVEL = 1e-3
 #: Relative to the overall variance: keeps a covariance of equal effects positive definite.
 _JITTER = 1e-12
 #: Points over the normal scores of tau, of an effect an SD, and how far its grid goes.
@@ -310,7 +312,7 @@ def _modes(given: _Given, hierarchy: Hierarchy) -> tuple[Floats, Floats, Floats]
             if not len(tried):
                 break
             found = given.some(tried).newton(hierarchy, w[tried] + step)
-            rises = found[0] >= value[tried] - 1e-9
+            rises = found[0] >= value[tried] - _LEVEL
             moved = tried[rises]
             w[moved] += step[rises]
             value[moved], gradient[moved] = found[0][rises], found[1][rises]
@@ -502,7 +504,7 @@ def _on_grid(hierarchy: Hierarchy, parameters: Parameters) -> Weighted:
         mean = np.broadcast_to(mu, (len(z), len(mu))).copy()
         total = log_odds_prior(mean) - 0.5 * z[:, None] ** 2 - 0.5 * np.log(2 * np.pi)
         for curve in hierarchy.curves({}):
-            total = total + log_average(curve, mean, tau**2, wide=FINE)[0]
+            total = total + log_average(curve, mean, tau**2, rule=FINE)[0]
         return np.asarray(total)
 
     # where the mass lies, and how narrow it is: a coarse look, then closer ones

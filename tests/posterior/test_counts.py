@@ -22,9 +22,12 @@ from bayes_nmda.model.structure import Layout
 from bayes_nmda.posterior.agreement import compare_engines
 from bayes_nmda.posterior.baseline import baseline_log_odds
 from bayes_nmda.posterior.count_likelihood import (
+    FINE,
+    QUICK,
     Arms,
     Conditional,
     Curve,
+    Rule,
     Sheet,
     joint_average,
     log_average,
@@ -52,6 +55,9 @@ SPARSE: list[Row] = [
     (0, 35, 0, 35), (2, 20, 0, 10), (0, 15, 1, 30), (3, 40, 0, 41), (1, 12, 0, 24), (0, 9, 2, 8),
     (5, 5, 3, 6), (4, 30, 0, 28), (1, 50, 1, 25), (7, 7, 9, 9),
 ]  # fmt: skip
+
+#: Step of finite differences.
+_H = 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -170,24 +176,37 @@ def test_arms_are_averaged_over_their_midpoint() -> None:
         assert arms.value(np.array([[theta]]))[0] == pytest.approx(expected, abs=1e-8)
 
 
-def test_a_curve_and_its_average_are_those_of_a_fine_grid() -> None:
-    row = (12, 25, 5, 24)
+@pytest.mark.parametrize(("rule", "error"), [(FINE, 1e-7), (QUICK, 3e-5)], ids=["fine", "quick"])
+@pytest.mark.parametrize("row", [(12, 25, 5, 24), (3, 12, 0, 12)], ids=["events", "one-sided"])
+def test_a_curve_and_its_average_are_those_of_a_fine_grid(
+    row: Row, rule: Rule, error: float
+) -> None:
     found = table(row)
     curve = Curve.of(found, 49)
     x = np.linspace(-60, 60, 501)
     np.testing.assert_allclose(curve.at(x[None])[0][0], found.value(x[:, None]), atol=1e-8)
     z = np.linspace(-14, 14, 280_001)
-    for mean, tau in ((0.0, 0.01), (1.0, 0.3), (-2.0, 1.0), (0.5, 4.0), (3.0, 20.0), (-4.0, 0.5)):
+    places = (
+        (0.0, 0.01),
+        (1.0, 0.3),
+        (-2.0, 1.0),
+        (0.5, 4.0),
+        (3.0, 20.0),
+        (-4.0, 0.5),
+        (-8.0, 10.0),
+        (9.0, 300.0),
+    )
+    for mean, tau in places:
         terms = found.value((mean + tau * z)[:, None]) + stats.norm.logpdf(z)
         expected = special.logsumexp(terms) + np.log(z[1] - z[0])
-        at = log_average(curve, np.array([[mean]]), np.array([tau**2]), slopes=True)
-        assert at[0][0, 0] == pytest.approx(expected, abs=1e-7)
-        h = 1e-3
-        up, down = (
-            log_average(curve, np.array([[mean + s]]), np.array([tau**2]))[0][0, 0] for s in (h, -h)
+        at, up, down = (
+            log_average(curve, np.array([[mean + h]]), np.array([tau**2]), slopes=True, rule=rule)
+            for h in (0.0, _H, -_H)
         )
-        assert at[1][0, 0] == pytest.approx((up - down) / (2 * h), abs=1e-5)
-        assert at[2][0, 0] == pytest.approx((up + down - 2 * at[0][0, 0]) / h**2, abs=1e-3)
+        assert at[0][0, 0] == pytest.approx(expected, abs=error)
+        # slopes are those of the same sum: its error by its mean has the same size
+        assert at[1][0, 0] == pytest.approx((up[0] - down[0])[0, 0] / (2 * _H), abs=10 * error)
+        assert at[2][0, 0] == pytest.approx((up[1] - down[1])[0, 0] / (2 * _H), abs=100 * error)
 
 
 def test_a_sheet_is_its_table_at_every_overdispersion() -> None:
@@ -334,7 +353,9 @@ def test_with_flat_priors_the_mode_is_conditional_maximum_likelihood(
 
     def ours(at: np.ndarray) -> float:
         mean, variance = np.array([[at[0]]]), np.array([np.exp(2 * at[1])])
-        found = (log_average(one.curve, mean, variance)[0][0, 0] for one in hierarchy.singles)
+        found = (
+            log_average(one.curve, mean, variance, rule=FINE)[0][0, 0] for one in hierarchy.singles
+        )
         return -float(sum(found))
 
     def theirs(at: np.ndarray) -> float:
