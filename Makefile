@@ -38,7 +38,7 @@ check: $(READY) ## lint, types, layers, docstrings, spelling, data, models, gene
 	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'bayes_nmda/*.py')
 	$(BIN)/typos
 	$(BIN)/python -m bayes_nmda.data.cochrane --check
-	$(BIN)/python -m bayes_nmda.model.catalogue --check
+	$(BIN)/python -m bayes_nmda.spec.catalogue --check
 	$(BIN)/python docs/run_examples.py --check
 	$(BIN)/bayes-nmda check
 

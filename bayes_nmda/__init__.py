@@ -10,14 +10,11 @@ if TYPE_CHECKING:
     from bayes_nmda.data import TrialData, load_trials
     from bayes_nmda.effects import EffectTable, effect_table
     from bayes_nmda.effects.oddities import data_warnings
+    from bayes_nmda.gates.convergence import diagnose
+    from bayes_nmda.gates.gated import fit
+    from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
+    from bayes_nmda.meta.batch import meta_analyses
     from bayes_nmda.model.build import build_model
-    from bayes_nmda.model.priors import Prior
-    from bayes_nmda.model.spec import ModelSpec, load_model, model_names
-    from bayes_nmda.posterior.diagnostics import diagnose
-    from bayes_nmda.posterior.meta.analysis import MetaAnalysis, meta_analysis
-    from bayes_nmda.posterior.meta.batch import meta_analyses
-    from bayes_nmda.posterior.sample import fit
-    from bayes_nmda.posterior.store import posterior
     from bayes_nmda.query import (
         Answer,
         average_models,
@@ -33,6 +30,9 @@ if TYPE_CHECKING:
         shrinkage,
         tradeoff,
     )
+    from bayes_nmda.spec.priors import Prior
+    from bayes_nmda.spec.spec import ModelSpec, load_model, model_names
+    from bayes_nmda.store.fits import posterior
 
 __all__ = [
     "Answer",
@@ -72,13 +72,12 @@ _HOMES = {
     "data": ("TrialData", "load_trials"),
     "effects": ("EffectTable", "effect_table"),
     "effects.oddities": ("data_warnings",),
+    "gates": ("diagnose", "fit"),
+    "meta.analysis": ("MetaAnalysis", "meta_analysis"),
+    "meta.batch": ("meta_analyses",),
     "model.build": ("build_model",),
-    "model.priors": ("Prior",),
-    "model.spec": ("ModelSpec", "load_model", "model_names"),
-    "posterior.diagnostics": ("diagnose",),
-    "posterior.meta.analysis": ("MetaAnalysis", "meta_analysis"),
-    "posterior.meta.batch": ("meta_analyses",),
-    "posterior.sample": ("fit",),
+    "spec": ("ModelSpec", "Prior", "load_model", "model_names"),
+    "store.fits": ("posterior",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -87,8 +86,6 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    if name == "posterior":  # a folder that can be called, see there
-        return import_module(f"{__name__}.posterior")
     return getattr(import_module(f"{__name__}.{_HOME_OF.get(name, 'query')}"), name)
 
 

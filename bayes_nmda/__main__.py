@@ -1,6 +1,6 @@
 """``python -m bayes_nmda``: the command line."""
 
-from bayes_nmda.cli import main
+from bayes_nmda.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -11,15 +11,16 @@ from typing import Any
 import arviz_stats as az
 from record import cpu_seconds, machine, seconds, write_section
 
+from bayes_nmda import gates
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
+from bayes_nmda.gates.agreement import compare_engines
+from bayes_nmda.inference import nuts as sampler
+from bayes_nmda.inference.exact.engine import exact_posterior
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.spec import ModelSpec, load_model
 from bayes_nmda.model.structure import Layout
-from bayes_nmda.posterior import sample
-from bayes_nmda.posterior.agreement import compare_engines
-from bayes_nmda.posterior.exact import exact_posterior
-from bayes_nmda.posterior.refit import leave_one_trial_out
+from bayes_nmda.query.without_one import leave_one_trial_out
+from bayes_nmda.spec.spec import ModelSpec, load_model
 
 MODEL = "pain_intensity"
 #: Scales of the prior of tau: scenarios of one family, which need no other compilation.
@@ -79,7 +80,7 @@ def main() -> None:
     integrate = cycled(lambda s: exact_posterior(s, effects), specs)
     exact_clock, exact_cpu = seconds(integrate, 25), cpu_seconds(integrate, 25)
     lines.append(row("exact: a fit (weighted points)", exact_clock, exact_cpu))
-    whole = cycled(lambda s: sample.fit(s, effects, engine="exact"), specs)
+    whole = cycled(lambda s: gates.fit(s, effects, engine="exact"), specs)
     lines.append(
         row("exact: `fit`, with draws and all groups", seconds(whole, 5), cpu_seconds(whole, 5))
     )
@@ -87,23 +88,23 @@ def main() -> None:
     lines.append(row("exact: leaving out each of 20 trials, all probabilities", out))
 
     def prepared(scenario: ModelSpec) -> Any:
-        return sample._compile(build_model(scenario, effects, spare=True), scenario)
+        return sampler._compile(build_model(scenario, effects, spare=True), scenario)
 
     model = build_model(spec, effects)
     start = time.perf_counter()
     prepared(specs[0])
     lines.append(row("NUTS: build and compile", time.perf_counter() - start))
-    before = len(sample._compiled)
+    before = len(sampler._compiled)
     building, clocks, rates, of_cpu, slowest, processor = [], [], [], [], [], []
     for scenario in specs:
         preparing, compiled = once(lambda s=scenario: prepared(s))
         building.append(preparing)
         began = time.process_time()
         clock, raw = once(
-            lambda s=scenario, c=compiled: sample._sample(c, s, s.sampling.seed, None, None)
+            lambda s=scenario, c=compiled: sampler._sample(c, s, s.sampling.seed, None, None)
         )
         processor.append(time.process_time() - began)
-        drawn = sample._without_spares(raw, model)["posterior"].to_dataset()
+        drawn = sampler._without_spares(raw, model)["posterior"].to_dataset()
         ess = az.ess(drawn, method="bulk")
         reported = [name for name in REPORTED if name in ess]
         clocks.append(clock)
@@ -111,14 +112,14 @@ def main() -> None:
         rates.append(worst / clock)
         of_cpu.append(worst / processor[-1])
         slowest.append(min(float(values.min()) for values in ess.data_vars.values()) / clock)
-    assert len(sample._compiled) == before, "a prior scenario was compiled again"
+    assert len(sampler._compiled) == before, "a prior scenario was compiled again"
     nuts_clock, nuts_cpu = median(clocks), median(processor)
     lines.append(row("NUTS: build a scenario for what is compiled", median(building)))
     lines.append(row("NUTS: sample a scenario, draws alone", nuts_clock, nuts_cpu))
-    nuts_whole, nuts = once(lambda: sample.fit(spec, effects))
+    nuts_whole, nuts = once(lambda: gates.fit(spec, effects))
     lines.append(row("NUTS: `fit`, compiled, with all groups", nuts_whole))
 
-    table = compare_engines(sample.fit(spec, effects, engine="exact"), nuts)
+    table = compare_engines(gates.fit(spec, effects, engine="exact"), nuts)
     failed = int((~table["passed"]).sum())
     beyond = float((table["difference"] > 2).mean())
     drawn_each = spec.sampling.draws * spec.sampling.thin

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from record import cpu_seconds, machine, seconds, write_section
 
-from bayes_nmda.posterior.meta.analysis import meta_analysis
-from bayes_nmda.posterior.meta.batch import meta_analyses
+from bayes_nmda.meta.analysis import meta_analysis
+from bayes_nmda.meta.batch import meta_analyses
 
 ANALYSES, ROWS, LARGEST = 17_500, 86_000, 180
 TAUS = {

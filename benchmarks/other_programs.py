@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from record import machine, seconds, write_section
 
-from bayes_nmda.posterior.meta.analysis import MetaAnalysis, meta_analysis
-from bayes_nmda.posterior.meta.batch import meta_analyses
+from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
+from bayes_nmda.meta.batch import meta_analyses
 
 MU, TAU = ("normal", 0.0, 2.0), ("half_normal", 0.5)
 SIZES = (3, 5, 10, 20, 50, 100, 200)

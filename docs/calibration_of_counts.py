@@ -23,10 +23,10 @@ from scipy import special, stats
 
 import bayes_nmda as nmda
 from bayes_nmda.effects import EffectTable
+from bayes_nmda.inference.exact.counts import hierarchies, integrate, parameters_of
 from bayes_nmda.model.counts import Counts
-from bayes_nmda.model.spec import ModelSpec
 from bayes_nmda.model.structure import Layout
-from bayes_nmda.posterior.exact_counts import hierarchies, integrate, parameters_of
+from bayes_nmda.spec.spec import ModelSpec
 
 MODEL, DATA_SETS, SEED, TENTHS = "any_adverse_event", 2000, 20261125, 10
 #: Fewer points than for an answer: the place of one truth is needed to two digits.

@@ -1,17 +1,26 @@
 """One small posterior without sampling: three cells in two partitions, 4 chains of 200 draws.
 
 Its layout is that of a stored fit; its draws are autocorrelated noise around chosen means, so that
-tests know the answer and Monte Carlo errors are not trivial.
+tests know the answer and Monte Carlo errors are not trivial. Beside it the committed analysis of
+pain, with draws that were never sampled, and a store of one's own.
 """
 
 import json
 import os
 import shutil
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+
+from bayes_nmda import paths
+from bayes_nmda.data import TrialData, load_trials
+from bayes_nmda.effects import EffectTable, effect_table
+from bayes_nmda.model.structure import Layout
+from bayes_nmda.spec.spec import ModelSpec, load_model
 
 CHAINS, DRAWS, PRIOR_DRAWS = 4, 200, 1000
 CELLS = ["ketamine/intravenous/immediate", "ketamine/intravenous/short", "memantine/oral/short"]
@@ -165,8 +174,8 @@ def stored_home(_small_tree: xr.DataTree, tmp_path_factory: pytest.TempPathFacto
     Point ``BAYES_NMDA_HOME`` at it.
     """
     from bayes_nmda import paths
-    from bayes_nmda.model.spec import load_model, model_inputs
-    from bayes_nmda.posterior import store
+    from bayes_nmda.spec.spec import load_model, model_inputs
+    from bayes_nmda.store import fits
 
     home = tmp_path_factory.mktemp("home")
     for name in ("data", "models"):
@@ -189,5 +198,113 @@ def stored_home(_small_tree: xr.DataTree, tmp_path_factory: pytest.TempPathFacto
             "seed": sampling.seed,
         }
         stored.attrs["spec"] = json.dumps(load_model("small").to_mapping())
-        store.save(stored, inputs=table_digests())
+        fits.save(stored, inputs=table_digests())
     return home
+
+
+MakeTree = Callable[..., xr.DataTree]
+Write = Callable[..., Path]
+#: Each variable costs time to write; these are one of every kind.
+CONSTANTS = ["yi", "n_t", "contrast_cell", "contrast_flags", "trials", "covariance"]
+
+
+@pytest.fixture(scope="session")
+def trials() -> TrialData:
+    return load_trials()
+
+
+@pytest.fixture(scope="session")
+def primary() -> ModelSpec:
+    return load_model("pain_intensity")
+
+
+@pytest.fixture(scope="session")
+def pain(primary: ModelSpec, trials: TrialData) -> EffectTable:
+    return effect_table(trials, primary)
+
+
+@pytest.fixture(scope="session")
+def fake(pain: EffectTable) -> MakeTree:
+    """Return a tree in the form of a fit by NUTS whose draws are independent noise."""
+    from bayes_nmda.inference.labels import attributes, constants, with_labels
+
+    layout = Layout.of(pain.frame)
+    coords = {name: list(labels) for name, labels in layout.coords().items()}
+
+    def _fake(
+        spec: ModelSpec, *, seed: int | None = None, draws: int = 400, chains: int = 4
+    ) -> xr.DataTree:
+        seed = spec.sampling.seed if seed is None else seed
+        rng = np.random.default_rng(seed)
+        shape, dims = (chains, draws), ("chain", "draw")
+        overall, tau = rng.normal(-5, 3, shape), np.abs(rng.normal(0, 8, shape))
+        effect = overall[..., None] + rng.normal(0, 3, (*shape, 15))
+        theta = effect[..., layout.cell_of_contrast] + rng.normal(0, 8, (*shape, 31))
+        posterior = xr.Dataset(
+            {
+                "overall": (dims, overall),
+                "tau": (dims, tau),
+                "sd_trial_timepoint": (dims, np.abs(rng.normal(0, 4, shape))),
+                "z_timepoint": ((*dims, "cell"), rng.normal(size=(*shape, 15))),
+                "effect": ((*dims, "cell"), effect),
+                "partition_effect": ((*dims, "partition"), overall[..., None] + np.zeros(8)),
+                "theta": ((*dims, "contrast"), theta),
+                "new_trial": (
+                    (*dims, "cell"),
+                    effect + tau[..., None] * rng.normal(size=effect.shape),
+                ),
+            },
+            {name: coords[name] for name in ("cell", "partition", "contrast")},
+        )
+        replicated = theta + rng.normal(size=theta.shape) * pain.frame["sei"].to_numpy()
+        tree = xr.DataTree.from_dict(
+            {
+                "posterior": with_labels(posterior),
+                "prior": with_labels(posterior.isel(chain=[0])),
+                "posterior_predictive": xr.Dataset(
+                    {"yi": ((*dims, "contrast"), replicated)}, {"contrast": coords["contrast"]}
+                ),
+                "log_likelihood": xr.Dataset({"yi": ((*dims, "trial"), theta[..., :20])}),
+                "sample_stats": xr.Dataset(
+                    {
+                        "diverging": (dims, np.zeros(shape, bool)),
+                        "energy": (dims, rng.normal(size=shape)),
+                    }
+                ),
+                "observed_data": xr.Dataset(
+                    {"yi": ("contrast", pain.frame["yi"].to_numpy())},
+                    {"contrast": coords["contrast"]},
+                ),
+                "constant_data": constants(pain)[CONSTANTS],
+            }
+        )
+        tree.attrs = attributes(spec, pain, seed, "nuts")
+        tree.attrs |= {"chains": spec.sampling.chains, "draws": spec.sampling.draws}
+        tree.attrs |= {"gates": json.dumps([]), "gates_failed": json.dumps([])}
+        return tree
+
+    return _fake
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a root with the committed data and models and nothing stored."""
+    root = tmp_path / "root"
+    shutil.copytree(paths.data(), root / "data", ignore=shutil.ignore_patterns("raw"))
+    shutil.copytree(paths.models(), root / "models")
+    (root / "reports").mkdir()
+    monkeypatch.setenv("BAYES_NMDA_HOME", str(root))
+    return root
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a model file; by default it extends the primary analysis."""
+
+    def _write(text: str = "", name: str = "mine", extends: str | None = "pain_intensity") -> Path:
+        head = f'extends = "{extends}"\n' if extends else ""
+        path = tmp_path / f"{name}.toml"
+        path.write_text(head + textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    return _write

@@ -24,7 +24,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_the_name_posterior_is_a_function_whatever_was_imported_before():
     code = (
-        "import bayes_nmda as nmda, bayes_nmda.posterior.store\n"
+        "import bayes_nmda as nmda, bayes_nmda.store.fits\n"
         "from bayes_nmda.errors import BayesNmdaError\n"
         "try: nmda.posterior('no such model')\n"
         "except BayesNmdaError as error: print(error)"

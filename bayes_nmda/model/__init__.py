@@ -1,1 +1,1 @@
-"""What is assumed: model files, and the PyMC models they describe."""
+"""A `ModelSpec` and its effects as a PyMC model, and the index arrays that both engines share."""

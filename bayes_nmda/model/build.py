@@ -23,7 +23,6 @@ from pymc.logprob.transforms import Transform
 
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.counts import Counts, arm_labels
-from bayes_nmda.model.files import WITHIN_PERSON
 from bayes_nmda.model.likelihoods import (
     Errors,
     Support,
@@ -33,7 +32,9 @@ from bayes_nmda.model.likelihoods import (
     log_density,
     replicated,
 )
+from bayes_nmda.model.random_variables import distribution_of, random_variable
 from bayes_nmda.model.structure import Layout
+from bayes_nmda.spec.model_file import WITHIN_PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bayes_nmda.effects import EffectTable
-    from bayes_nmda.model.priors import Prior
-    from bayes_nmda.model.spec import ModelSpec
+    from bayes_nmda.spec.priors import Prior
+    from bayes_nmda.spec.spec import ModelSpec
 
 
 #: Dimensions of a model with spare places are filled up to multiples of these.
@@ -282,7 +283,7 @@ def _prior(spec: ModelSpec, name: str, *, rename: str = "", dims: str | None = N
     with warnings.catch_warnings():
         # PyMC derives the quantile function of an inverse gamma from a fresh gamma and warns of it.
         warnings.filterwarnings("ignore", message="RandomVariables .* were found in the derived")
-        return prior.random_variable(rename or name, numbers, dims=dims)
+        return random_variable(prior, rename or name, numbers, dims=dims)
 
 
 def _data(name: str, values: Any, *, dims: str | None = None) -> Any:
@@ -374,7 +375,7 @@ def _overall(spec: ModelSpec, pull: Any, precision: Any) -> Any:
 
     def log_density(value: Any, numbers: Any, centre: Any, sd: Any, *said: Any) -> Any:
         del centre, sd, said
-        return pm.logp(prior.distribution_of(numbers), value)
+        return pm.logp(distribution_of(prior, numbers), value)
 
     def draws(
         numbers: Any, centre: Any, sd: Any, *said: Any, rng: np.random.Generator, size: Any = None

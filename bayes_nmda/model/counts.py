@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_nmda.errors import DataError
+from bayes_nmda.errors import DataError, QueryError
+from bayes_nmda.model.structure import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from bayes_nmda.model.structure import Layout
+    from bayes_nmda.effects import EffectTable
+    from bayes_nmda.spec.spec import ModelSpec
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.intp]
@@ -235,3 +237,42 @@ def _log_choose(n: int, k: NDArray[np.int64]) -> Floats:
 def arm_labels(counts: Counts, layout: Layout) -> tuple[str, ...]:
     """Return the name of each arm, in the order of `Counts.events`."""
     return (*(f"{control}: control" for control in counts.labels), *layout.contrasts)
+
+
+def with_information(spec: ModelSpec, effects: EffectTable) -> tuple[EffectTable, dict[str, int]]:
+    """Return the contrasts that an analysis of counts can speak of, and the cells that it refuses.
+
+    Parameters
+    ----------
+    spec
+        The analysis.
+    effects
+        Its contrasts.
+
+    Returns
+    -------
+    tuple
+        All contrasts, but where cells are analysed alone only those of cells with a trial in which
+        somebody had an event and somebody had none; and the number of trials of each cell refused.
+
+    Raises
+    ------
+    QueryError
+        If no trial says anything about a ratio.
+    """
+    layout = Layout.of(effects.frame)
+    counts = Counts.of(effects.frame, layout, spec.structure.pooling)
+    says = counts.informative[counts.table_of_contrast]
+    if not says.any():
+        raise QueryError(
+            f"model {spec.name}: found no trial in which somebody had an event and somebody had "
+            f"none, among {len(layout.trials)}; counts say nothing about a ratio then. Look at "
+            "nmda.evidence_map(trials), or ask about another outcome"
+        )
+    if spec.structure.pooling != "none":
+        return effects, {}
+    cell = effects.frame["cell"].to_numpy()
+    kept = np.isin(cell, cell[says])
+    trials = effects.trials
+    refused = {str(name): trials[name] for name in dict.fromkeys(cell[~kept])}
+    return (effects.subset(kept) if refused else effects), refused

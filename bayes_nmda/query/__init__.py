@@ -5,13 +5,13 @@ Importing this needs NumPy alone; pandas loads when a table is asked for.
 
 from bayes_nmda.query.answer import Answer
 from bayes_nmda.query.averaging import average_models
+from bayes_nmda.query.benefit_harm.joint import tradeoff
+from bayes_nmda.query.benefit_harm.net import net_benefit
+from bayes_nmda.query.between_trials import heterogeneity, shrinkage
 from bayes_nmda.query.comparisons import compare, rank
 from bayes_nmda.query.coverage import evidence_map
 from bayes_nmda.query.draws import Draws, draws_of
 from bayes_nmda.query.effects import effect, new_trial, prob_benefit, prob_harm
-from bayes_nmda.query.joint import tradeoff
-from bayes_nmda.query.net import net_benefit
-from bayes_nmda.query.spread import heterogeneity, shrinkage
 
 __all__ = [
     "Answer",

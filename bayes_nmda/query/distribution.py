@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 
 from bayes_nmda.errors import QueryError
-from bayes_nmda.posterior.normal_mixture import mixture_error, mixture_mean, mixture_sd
+from bayes_nmda.inference.exact.normal_mixture import mixture_error, mixture_mean, mixture_sd
 from bayes_nmda.query.draws import Cell, Draws, Floats
 from bayes_nmda.query.mcse import ess, mcse_probability, mcse_quantile
 

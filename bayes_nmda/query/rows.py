@@ -15,7 +15,7 @@ from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
 from bayes_nmda.query.distribution import Estimate
 from bayes_nmda.query.draws import PLACEBO, Cell, Draws, Floats
-from bayes_nmda.query.needed import needed, needed_interval
+from bayes_nmda.query.number_needed import needed, needed_interval
 from bayes_nmda.query.scales import ABSOLUTE, Scale, baseline_risk
 from bayes_nmda.query.selection import VARIABLE, check_target
 from bayes_nmda.query.words import estimate_sentence, favours, probability_sentence

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayes_nmda.errors import QueryError, UsageError
-from bayes_nmda.posterior.absolute import expit, risk_at, risks
+from bayes_nmda.inference.absolute import expit, risk_at, risks
 from bayes_nmda.query.distribution import Counted, Distribution, Estimate, distributions
 from bayes_nmda.query.draws import Cell, Draws, Floats
 from bayes_nmda.query.selection import Thresholds, choose_thresholds

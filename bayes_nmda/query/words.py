@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.query.draws import Cell, Draws
-from bayes_nmda.query.needed import needed_words
+from bayes_nmda.query.number_needed import needed_words
 from bayes_nmda.terms import ABSTRACT, AS_PARALLEL, OUTCOMES
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query import words
-from bayes_nmda.query.needed import needed_words
+from bayes_nmda.query.number_needed import needed_words
 from bayes_nmda.report.fits import Record
 from bayes_nmda.report.numbers import error_of, interval, signed
 from bayes_nmda.report.review import Interval, Review

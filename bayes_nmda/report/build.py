@@ -154,13 +154,13 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.data import load_trials
     from bayes_nmda.effects import effect_table
     from bayes_nmda.effects.replication import replication
-    from bayes_nmda.model.spec import load_model
-    from bayes_nmda.posterior.families import obtain_all
     from bayes_nmda.report.content import gather
     from bayes_nmda.report.engines import agreement, influence
     from bayes_nmda.report.fits import fit_of
     from bayes_nmda.report.kinds import require_kinds
     from bayes_nmda.report.pain import FIRST
+    from bayes_nmda.spec.spec import load_model
+    from bayes_nmda.store.families import obtain_all
 
     say("checking models and data")
     specs = [load_model(model) for model in definition.models]

@@ -8,7 +8,7 @@ from bayes_nmda.report.methods import Paragraph, Reference, chains
 from bayes_nmda.report.numbers import outcome
 
 if TYPE_CHECKING:
-    from bayes_nmda.model.spec import ModelSpec
+    from bayes_nmda.spec.spec import ModelSpec
 
 #: Sources of method of counted outcomes that no model file names.
 COUNTED_REFERENCES = (

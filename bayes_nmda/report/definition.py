@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bayes_nmda import paths
 from bayes_nmda.errors import ReportError, SpecError
-from bayes_nmda.model.files import locate, model_names
+from bayes_nmda.spec.model_file import locate, model_names
 
 _KEYS: Final = ("title", "subtitle", "section")
 #: Every kind of section with the keys that only it takes; those of the first tuple it must have.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayes_nmda.effects import EffectTable
-    from bayes_nmda.model.spec import ModelSpec
     from bayes_nmda.report.content import Content
+    from bayes_nmda.spec.spec import ModelSpec
 
 _ROW: Final = 0.3
 #: Change in percentage points at which a field has its full colour.
@@ -36,9 +36,9 @@ def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.Da
     """
     import pandas as pd
 
-    from bayes_nmda.posterior.agreement import require_agreement
-    from bayes_nmda.posterior.exact import obstacle
-    from bayes_nmda.posterior.exact_tree import mixture_alone
+    from bayes_nmda.gates.agreement import require_agreement
+    from bayes_nmda.inference.exact.engine import obstacle
+    from bayes_nmda.inference.exact.tree import mixture_alone
 
     reason = obstacle(spec)
     if reason is not None:
@@ -50,7 +50,7 @@ def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.Da
 
 def influence(spec: ModelSpec, effects: EffectTable, at_least: float) -> pd.DataFrame | None:
     """Return the chance of a benefit in every cell without each trial; None if not Gaussian."""
-    from bayes_nmda.posterior.refit import leave_one_trial_out
+    from bayes_nmda.query.without_one import leave_one_trial_out
 
     if spec.likelihood.family != "normal" or effects.frame["trial"].nunique() < 2:
         return None

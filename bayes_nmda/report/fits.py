@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayes_nmda.effects import EffectTable
-    from bayes_nmda.model.spec import ModelSpec
     from bayes_nmda.query import Answer
     from bayes_nmda.query.draws import Cell, Draws
+    from bayes_nmda.spec.spec import ModelSpec
 
 Record = Mapping[str, Any]
 

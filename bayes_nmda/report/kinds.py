@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from bayes_nmda.errors import ReportError
 
 if TYPE_CHECKING:
-    from bayes_nmda.model.spec import ModelSpec
     from bayes_nmda.report.definition import ReportDefinition, Section
+    from bayes_nmda.spec.spec import ModelSpec
 
 #: What the models of each kind of section are about: counts or differences, and against what.
 _RULES: Final[dict[str, tuple[str, str, str]]] = {

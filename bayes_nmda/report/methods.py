@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bayes_nmda.report.numbers import outcome
 
 if TYPE_CHECKING:
-    from bayes_nmda.model.spec import ModelSpec
+    from bayes_nmda.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def pooled(
     direction, measure, sizes
         The question; each size with its words.
     """
-    from bayes_nmda.posterior.sample import fit
+    from bayes_nmda.gates.gated import fit
     from bayes_nmda.query import average_models
 
     answer = average_models(

@@ -12,10 +12,11 @@ from typing import Any, Final
 from bayes_nmda import paths
 from bayes_nmda.data import table_digests
 from bayes_nmda.errors import ReportError
-from bayes_nmda.model.files import locate, resolve
-from bayes_nmda.posterior.code import FITTING, digests, series
+from bayes_nmda.inference.labels import series
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.provenance import digest_of, sha256, versions
+from bayes_nmda.spec.model_file import locate, resolve
+from bayes_nmda.store.fresh import FITTING, digests
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1

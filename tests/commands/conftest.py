@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bayes_nmda import cli, paths
+from bayes_nmda import paths
+from bayes_nmda.cli import main as cli
+from bayes_nmda.store import fits
 from tests.query.handmade import counts, log_or_of, tree_of
 
 
@@ -57,8 +59,7 @@ def run_outside(stored_home):
 def weighing_home(stored_home, tmp_path_factory):
     """Return a home with ``small`` and, made by hand, a harm and a response as well."""
     from bayes_nmda.data import table_digests
-    from bayes_nmda.model.spec import load_model, model_inputs
-    from bayes_nmda.posterior import store
+    from bayes_nmda.spec.spec import load_model, model_inputs
 
     home = tmp_path_factory.mktemp("weighing") / "home"
     shutil.copytree(stored_home, home)
@@ -92,5 +93,5 @@ def weighing_home(stored_home, tmp_path_factory):
                 "draws": sampling.draws,
                 "gates_failed": "[]",
             }
-            store.save(tree, inputs=table_digests())
+            fits.save(tree, inputs=table_digests())
     return home

@@ -119,7 +119,7 @@ def test_a_closed_pipe_is_no_error(stored_home):
 
 def test_an_interrupt_ends_quietly(stored_home):
     code = (
-        "import signal, time, bayes_nmda.query as q, bayes_nmda.cli as c\n"
+        "import signal, time, bayes_nmda.query as q, bayes_nmda.cli.main as c\n"
         # a shell that starts a job in the background has it ignore interrupts
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def wait(*_, **__):\n print('ready', flush=True)\n time.sleep(60)\n"
@@ -141,7 +141,7 @@ def test_an_interrupt_ends_quietly(stored_home):
 
 def test_a_bug_keeps_its_traceback(stored_home):
     code = (
-        "import bayes_nmda.query as q, bayes_nmda.cli as c\n"
+        "import bayes_nmda.query as q, bayes_nmda.cli.main as c\n"
         "q.effect = None\nc.main(['ask', 'effect', 'small'])"
     )
     done = subprocess.run(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bayes_nmda import errors
-from bayes_nmda.cli import app
+from bayes_nmda.cli.main import app
 from bayes_nmda.data import load_trials
-from bayes_nmda.model.spec import model_names
+from bayes_nmda.spec.spec import model_names
 
 PAGES = ["README.md", "docs/cli.md", "docs/scheduling.md"]
 

@@ -15,7 +15,7 @@ from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.effects.conversions import correlation_from_sds
 from bayes_nmda.effects.within_person import WithinPerson
 from bayes_nmda.errors import DataError, SpecError
-from bayes_nmda.model.spec import ModelSpec, load_model
+from bayes_nmda.spec.spec import ModelSpec, load_model
 
 AMIN = "abstract:110"
 Row = Callable[..., tuple[TrialData, ModelSpec]]

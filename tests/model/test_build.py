@@ -12,7 +12,7 @@ from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.spec import ModelSpec, load_model
+from bayes_nmda.spec.spec import ModelSpec, load_model
 from tests.model.densities import log_density, natural_point
 
 STRUCTURES = ["", "_unpooled", "_complete", "_robust", "_weak", "_rho_09"]

@@ -16,11 +16,11 @@ from bayes_nmda import paths
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import SpecError
+from bayes_nmda.inference.exact.engine import exact_posterior
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.likelihoods import error_scale
-from bayes_nmda.model.priors import Prior
-from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.posterior.exact import exact_posterior
+from bayes_nmda.spec.priors import Prior
+from bayes_nmda.spec.spec import ModelSpec, load_model
 from tests.model.densities import log_density
 
 Write = Callable[..., Path]

@@ -8,15 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bayes_nmda.data import TrialData, load_trials
-
 DATA = Path(__file__).parent / "data"
-
-
-@pytest.fixture(scope="session")
-def trials() -> TrialData:
-    """Return the tables of the project."""
-    return load_trials()
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 from bayes_nmda.effects import EffectTable, effect_table
-from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.posterior.diagnostics import diagnose
-from bayes_nmda.posterior.sample import fit
+from bayes_nmda.gates import fit
+from bayes_nmda.gates.convergence import diagnose
 from bayes_nmda.query.mcse import mcse_mean, mcse_quantile
+from bayes_nmda.spec.spec import ModelSpec, load_model
 
 DATA = Path(__file__).with_name("data")
 
@@ -81,7 +81,7 @@ def arms_of(counts: pd.DataFrame) -> EffectTable:
 
 def model(folder: Path, **numbers: float) -> ModelSpec:
     """Return a model of one effect for all trials with vague priors."""
-    from bayes_nmda.model.priors import LOG_ODDS_RATIO, Prior
+    from bayes_nmda.spec.priors import LOG_ODDS_RATIO, Prior
 
     path = folder / "published_example.toml"
     words = {

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_nmda.posterior.meta.analysis import MetaAnalysis, meta_analysis
-from bayes_nmda.posterior.meta.tau_priors import tau_prior
-from tests.posterior.meta.dense_grid import dense_grid
+from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
+from bayes_nmda.meta.tau_priors import tau_prior
+from tests.meta.dense_grid import dense_grid
 
 Reader = Callable[[str], pd.DataFrame]
 #: How far bayesmeta's default grid may be from the exact posterior, in posterior SDs.

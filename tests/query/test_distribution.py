@@ -12,9 +12,10 @@ import bayes_nmda as nmda
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
 from bayes_nmda.errors import QueryError
-from bayes_nmda.model.spec import load_model
-from bayes_nmda.posterior import exact_tree, store, stored
+from bayes_nmda.inference.exact import tree as exact_tree
 from bayes_nmda.query.distribution import ROUNDING, Counted, Normals, Weighted
+from bayes_nmda.spec.spec import load_model
+from bayes_nmda.store import file, fits
 
 STANDARD_ERRORS = 4.0  # of Monte Carlo: house tolerance
 POINTS, REPLICATES, CELLS = 320, 8, 3
@@ -87,8 +88,8 @@ def test_an_effect_is_the_mean_of_means_with_the_quantiles_of_the_sum(exact):
 
 def test_the_light_reader_gives_the_answers_of_the_tree(exact, tmp_path):
     path = tmp_path / "small.nc"
-    stored.put(path, stored.content(exact))
-    light, full = store.read(path), exact
+    file.put(path, file.content(exact))
+    light, full = fits.read(path), exact
     for query in (nmda.prob_benefit, nmda.effect, nmda.heterogeneity, nmda.shrinkage):
         assert query(light).records == query(full).records
 

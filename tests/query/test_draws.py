@@ -8,8 +8,8 @@ import xarray as xr
 import bayes_nmda as nmda
 from bayes_nmda import paths
 from bayes_nmda.errors import QueryError, UsageError
-from bayes_nmda.posterior import store
 from bayes_nmda.query import draws_of
+from bayes_nmda.store import fits
 
 
 @pytest.mark.parametrize("group", ["posterior", "constant_data"])
@@ -46,16 +46,16 @@ def test_what_is_not_a_fit_is_refused(value):
 
 def test_a_file_and_its_tree_give_the_same_answer(stored_home, monkeypatch):
     monkeypatch.setenv(paths.HOME_VARIABLE, str(stored_home))
-    path = store.find("small")
+    path = fits.find("small")
     with xr.open_datatree(path, engine="h5netcdf") as opened:
         from_tree = nmda.prob_benefit(opened).to_dict()
-    assert nmda.prob_benefit(draws_of(store.read(path))).to_dict() == from_tree
+    assert nmda.prob_benefit(draws_of(fits.read(path))).to_dict() == from_tree
 
 
 def test_a_question_imports_nothing_heavy():
     heavy = "pandas", "xarray", "arviz_stats", "pymc", "scipy"
     code = (
-        "import sys, bayes_nmda.query, bayes_nmda.cli; "
+        "import sys, bayes_nmda.query, bayes_nmda.cli.main; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,23 +6,12 @@ from collections.abc import Callable
 import pytest
 import xarray as xr
 
-from bayes_nmda.data import load_trials
-from bayes_nmda.effects import EffectTable, effect_table
+from bayes_nmda.effects import EffectTable
+from bayes_nmda.inference.nuts import _compile, _sample
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.posterior.sample import _compile, _sample
+from bayes_nmda.spec.spec import ModelSpec
 
 Sampled = Callable[..., xr.DataTree]
-
-
-@pytest.fixture(scope="session")
-def primary() -> ModelSpec:
-    return load_model("pain_intensity")
-
-
-@pytest.fixture(scope="session")
-def pain(primary: ModelSpec) -> EffectTable:
-    return effect_table(load_trials(), primary)
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import pytest
 
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
-from bayes_nmda.model.spec import load_model, model_names
-from bayes_nmda.posterior.sample import fit
+from bayes_nmda.gates import fit
+from bayes_nmda.spec.spec import load_model, model_names
 
 pytestmark = pytest.mark.slow
 #: Counts with partial pooling, with timepoints, with overdispersion, cell by cell and against

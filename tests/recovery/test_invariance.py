@@ -15,8 +15,8 @@ from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import BayesNmdaError
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.priors import Prior
-from bayes_nmda.model.spec import ModelSpec
+from bayes_nmda.spec.priors import Prior
+from bayes_nmda.spec.spec import ModelSpec
 from tests.model.densities import log_density, natural_point
 
 WithYi = Callable[[EffectTable, object], EffectTable]

@@ -2,7 +2,7 @@
 
 Given the five standard deviations and the precision of the Student-t mixture of ``overall``, cell
 effects and observations are jointly normal. Everything is written anew with NumPy and the
-words of each row; nothing is taken from `bayes_nmda.model` or `bayes_nmda.posterior`.
+words of each row; nothing is taken from `bayes_nmda.model` or `bayes_nmda.inference`.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import xarray as xr
 from scipy import stats
 
 from bayes_nmda.effects import EffectTable
-from bayes_nmda.model.spec import ModelSpec
+from bayes_nmda.spec.spec import ModelSpec
 
 pytestmark = pytest.mark.slow
 Sampled = Callable[..., xr.DataTree]

@@ -10,10 +10,10 @@ import xarray as xr
 from scipy import stats
 
 from bayes_nmda.effects import EffectTable
+from bayes_nmda.inference.predictive import replicate
+from bayes_nmda.inference.prior_draws import prior_draws
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.spec import ModelSpec
-from bayes_nmda.posterior.predictive import replicate
-from bayes_nmda.posterior.prior_draws import prior_draws
+from bayes_nmda.spec.spec import ModelSpec
 
 pytestmark = pytest.mark.slow
 REVIEWS, DRAWS, BINS, THINNED = 40, 400, 5, 99

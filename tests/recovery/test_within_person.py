@@ -12,11 +12,11 @@ from scipy import integrate, stats
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.effects.within_person import WithinPerson
+from bayes_nmda.inference.exact.engine import exact_posterior
+from bayes_nmda.inference.predictive import drawn_error_scale, replicate
+from bayes_nmda.inference.prior_draws import prior_draws
 from bayes_nmda.model.build import build_model
-from bayes_nmda.model.spec import ModelSpec, load_model
-from bayes_nmda.posterior.exact import exact_posterior
-from bayes_nmda.posterior.predictive import drawn_error_scale, replicate
-from bayes_nmda.posterior.prior_draws import prior_draws
+from bayes_nmda.spec.spec import ModelSpec, load_model
 
 pytestmark = pytest.mark.slow
 #: A correct program fails a check with less than this probability.

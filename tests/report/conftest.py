@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_nmda.model.parameters import in_words
-from bayes_nmda.model.spec import load_model
+from bayes_nmda.spec.parameters import in_words
+from bayes_nmda.spec.spec import load_model
+from bayes_nmda.store import fits
 
 CHAINS, DRAWS = 4, 250
 PAIN = """
@@ -122,12 +123,12 @@ title = "{base}, made up"
 
 def made_up(spec, effects) -> xr.DataTree:
     """Return a tree with the layout of a fit; draws are independent noise around no effect."""
+    from bayes_nmda.gates.convergence import record_gates
+    from bayes_nmda.inference.counts import count_constants, count_groups
+    from bayes_nmda.inference.labels import constants, with_labels
+    from bayes_nmda.inference.nuts import attributes, with_information
     from bayes_nmda.model.counts import Counts
     from bayes_nmda.model.structure import Layout
-    from bayes_nmda.posterior.counts import count_constants, count_groups
-    from bayes_nmda.posterior.diagnostics import record_gates
-    from bayes_nmda.posterior.labels import constants, with_labels
-    from bayes_nmda.posterior.sample import attributes, with_information
 
     rng = np.random.default_rng(7)
     counted = spec.likelihood.family != "normal"
@@ -222,13 +223,12 @@ def store_fits(models: Iterable[str]) -> None:
     """Store the made-up fits of some models."""
     from bayes_nmda.data import load_trials
     from bayes_nmda.effects import effect_table
-    from bayes_nmda.model.spec import load_model
-    from bayes_nmda.posterior import store
+    from bayes_nmda.spec.spec import load_model
 
     trials = load_trials()
     for name in models:
         spec = load_model(name)
-        store.save(made_up(spec, effect_table(trials, spec)), inputs=trials.digests)
+        fits.save(made_up(spec, effect_table(trials, spec)), inputs=trials.digests)
 
 
 @pytest.fixture(scope="session", autouse=True)

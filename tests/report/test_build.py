@@ -10,6 +10,7 @@ from filelock import FileLock
 from bayes_nmda.errors import FitError, LockedError, ReportError, SpecError
 from bayes_nmda.report import build_report, publish, staleness, what_is_stale
 from bayes_nmda.report.build import require_replication
+from bayes_nmda.store import fits
 
 
 def digests(home: Path) -> dict[str, str]:
@@ -46,29 +47,27 @@ def test_the_manifest_lists_every_file_with_its_digest(built_home, manifest):
 
 
 def test_a_failed_gate_publishes_nothing_and_says_by_how_much(home, monkeypatch):
-    from bayes_nmda.posterior import store
 
     before = digests(home)
-    obtain = store.obtain
+    obtain = fits.obtain
 
     def diverged(spec, effects, **options):
-        from bayes_nmda.posterior.diagnostics import require_gates
+        from bayes_nmda.gates.convergence import require_gates
 
         tree, _ = obtain(spec, effects, **options)
         tree.attrs.pop("gates", None)
         tree["sample_stats"]["diverging"][0, :3] = True
         return tree, require_gates(tree)
 
-    monkeypatch.setattr(store, "obtain", diverged)
+    monkeypatch.setattr(fits, "obtain", diverged)
     with pytest.raises(FitError, match=r"divergences of all chains: found 3, allowed <= 0"):
         build_report("quick", force=True)
     assert digests(home) == before
 
 
 def test_a_broken_model_file_stops_the_build_before_any_fit(home, monkeypatch):
-    from bayes_nmda.posterior import store
 
-    monkeypatch.setattr(store, "obtain", lambda *a, **k: pytest.fail("a fit was asked for"))
+    monkeypatch.setattr(fits, "obtain", lambda *a, **k: pytest.fail("a fit was asked for"))
     model = home / "models" / "quick.toml"
     model.write_text(model.read_text() + '\n[structure]\npooling = "somehow"\n')
     before = digests(home)

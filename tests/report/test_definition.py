@@ -5,11 +5,11 @@ import pytest
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
 from bayes_nmda.errors import QueryError, ReportError
-from bayes_nmda.model.files import model_names
-from bayes_nmda.model.spec import load_model
-from bayes_nmda.posterior.sample import with_information
+from bayes_nmda.inference.nuts import with_information
 from bayes_nmda.report.definition import load_definition, report_names
 from bayes_nmda.report.kinds import require_kinds
+from bayes_nmda.spec.model_file import model_names
+from bayes_nmda.spec.spec import load_model
 
 
 def test_the_reports_of_the_project_are_valid():

@@ -8,8 +8,8 @@ import pytest
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
 from bayes_nmda.errors import FitError
-from bayes_nmda.model.spec import load_model
 from bayes_nmda.report.engines import agreement, influence
+from bayes_nmda.spec.spec import load_model
 
 
 @pytest.fixture(scope="module")

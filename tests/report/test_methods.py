@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from bayes_nmda.model.spec import load_model, model_names
 from bayes_nmda.report.counted import counted_methods
 from bayes_nmda.report.methods import PARAMETERS, methods
 from bayes_nmda.report.outcomes import Events, events_of
+from bayes_nmda.spec.spec import load_model, model_names
 
 
 def test_every_parameter_of_every_model_has_words():

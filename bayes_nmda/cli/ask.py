@@ -1,0 +1,279 @@
+"""``bayes-nmda ask``: one command a query, over stored posteriors, or exact ones made now.
+
+Nothing is sampled, and neither pandas, xarray nor PyMC is imported: the store is read with h5py
+and the queries need NumPy. The one exception is ``evidence-map``, which reads the tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Final, Literal
+
+from cyclopts import App, Parameter
+
+from bayes_nmda import query
+from bayes_nmda.cli.ask_options import (
+    ALL,
+    OWN,
+    AsJson,
+    AtLeast,
+    Cells,
+    Drug,
+    Model,
+    OnScale,
+    Target,
+    draws_from,
+    print_answer,
+    print_json,
+)
+from bayes_nmda.errors import QueryError, UsageError
+from bayes_nmda.query.selection import SELECTORS
+from bayes_nmda.terms import AGAINST, RESPONDERS
+
+app = App(
+    name="ask",
+    help="Ask a posterior, stored or computed exactly; nothing is sampled.",
+    help_format="plaintext",
+)
+_NEEDED: Final = "NNT"
+
+
+@app.command
+def benefit(
+    model: Model,
+    *,
+    cells: Cells = ALL,
+    at_least: AtLeast = None,
+    target: Target = "mean",
+    scale: OnScale = OWN,
+    as_json: AsJson = False,
+) -> None:
+    """Print how probably a drug helps by at least so much."""
+    answer = query.prob_benefit(
+        draws_from(model), **asdict(cells), at_least=at_least, target=target, **asdict(scale)
+    )
+    print_answer(answer, as_json=as_json)
+
+
+@app.command
+def harm(
+    model: Model,
+    *,
+    cells: Cells = ALL,
+    at_least: AtLeast = None,
+    target: Target = "mean",
+    scale: OnScale = OWN,
+    as_json: AsJson = False,
+) -> None:
+    """Print how probably a drug makes the outcome worse by at least so much."""
+    answer = query.prob_harm(
+        draws_from(model), **asdict(cells), at_least=at_least, target=target, **asdict(scale)
+    )
+    print_answer(answer, as_json=as_json)
+
+
+@app.command
+def responders(
+    model: Model = "responder_30",
+    *,
+    cells: Cells = ALL,
+    at_least: AtLeast = None,
+    target: Target = "mean",
+    scale: OnScale = OWN,
+    as_json: AsJson = False,
+) -> None:
+    """Print how probably more people respond to a drug; with NNT, how many need it for one more.
+
+    A response is a fall of one person's own pain by 30 or 50 %. How many respond is
+    another quantity than a difference between mean scores.
+    """
+    draws = draws_from(model)
+    if draws.attrs.get("outcome") not in RESPONDERS:
+        raise QueryError(
+            f"model: found {model!r}, which is about {draws.attrs.get('outcome')}; allowed are "
+            f"models of {' or '.join(RESPONDERS)}"
+        )
+    if scale.measure != _NEEDED:
+        answer = query.prob_benefit(
+            draws, **asdict(cells), at_least=at_least, target=target, **asdict(scale)
+        )
+    elif at_least is None:
+        ask = query.effect if target == "mean" else query.new_trial
+        answer = ask(draws, **asdict(cells), **asdict(scale))
+    else:
+        raise UsageError(
+            f"--at-least: found {at_least[0]:g} with --measure NNT, which is an estimate without "
+            "threshold; leave it out, or ask for RD with one over the number needed"
+        )
+    print_answer(answer, as_json=as_json)
+
+
+@app.command
+def tradeoff(
+    *,
+    benefit: Annotated[str, Parameter(help="The model of the benefit.")] = "pain_intensity",
+    harm: Annotated[
+        str, Parameter(help="The model of the harm, one of counts.")
+    ] = "any_adverse_event",
+    cells: Cells = ALL,
+    at_least: AtLeast = None,
+    at_most: Annotated[
+        list[float] | None,
+        Parameter(
+            negative="",
+            help="The harm that is allowed, a difference of risks: 0.05 for 50 more people in "
+            "1000; may be repeated. Default: the thresholds of the model of the harm.",
+        ),
+    ] = None,
+    worth: Annotated[
+        list[float] | None,
+        Parameter(
+            negative="",
+            help="How many units of average benefit one event a person is worth, such as 20; may "
+            "be repeated. Prints also what is left of the benefit once harm is paid for.",
+        ),
+    ] = None,
+    target: Target = "mean",
+    control_risk: Annotated[
+        float | None,
+        Parameter(
+            help="The risk of the harm without the drug, such as 0.3. Default: that of the control "
+            "arms of the trials of the harm."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print how probably a drug helps by at least so much and harms at most so many."""
+    of_benefit, of_harm = draws_from(benefit), draws_from(harm)
+    answer = query.tradeoff(
+        of_benefit,
+        of_harm,
+        **asdict(cells),
+        at_least=at_least,
+        at_most=at_most,
+        target=target,
+        control_risk=control_risk,
+    )
+    if worth is None:
+        print_answer(answer, as_json=as_json)
+        return
+    net = query.net_benefit(
+        of_benefit,
+        of_harm,
+        points_per_event=worth,
+        **asdict(cells),
+        target=target,
+        control_risk=control_risk,
+    )
+    if as_json:
+        print_json({**answer.to_dict(), "net_benefit": net.to_dict()})
+        return
+    print_answer(answer, as_json=False)
+    print()
+    print_answer(net, as_json=False)
+
+
+@app.command
+def effect(
+    model: Model,
+    *,
+    cells: Cells = ALL,
+    scale: OnScale = OWN,
+    as_json: AsJson = False,
+) -> None:
+    """Print the effect, averaged over trials like these."""
+    answer = query.effect(draws_from(model), **asdict(cells), **asdict(scale))
+    print_answer(answer, as_json=as_json)
+
+
+@app.command
+def new_trial(
+    model: Model,
+    *,
+    cells: Cells = ALL,
+    scale: OnScale = OWN,
+    as_json: AsJson = False,
+) -> None:
+    """Print the effect that one more trial like these would have."""
+    answer = query.new_trial(draws_from(model), **asdict(cells), **asdict(scale))
+    print_answer(answer, as_json=as_json)
+
+
+@app.command
+def heterogeneity(model: Model, *, as_json: AsJson = False) -> None:
+    """Print how much true effects differ between trials, drugs, routes and timepoints."""
+    print_answer(query.heterogeneity(draws_from(model)), as_json=as_json)
+
+
+@app.command
+def shrinkage(model: Model, *, cells: Cells = ALL, as_json: AsJson = False) -> None:
+    """Print each trial's own result beside what the model makes of it."""
+    print_answer(query.shrinkage(draws_from(model), **asdict(cells)), as_json=as_json)
+
+
+@app.command
+def rank(
+    model: Model, *, cells: Cells = ALL, target: Target = "mean", as_json: AsJson = False
+) -> None:
+    """Print how probably each drug and route is the best."""
+    print_answer(query.rank(draws_from(model), **asdict(cells), target=target), as_json=as_json)
+
+
+@app.command
+def compare(
+    model: Model,
+    *,
+    first: str,
+    second: str,
+    at_least: AtLeast = None,
+    target: Target = "mean",
+    as_json: AsJson = False,
+) -> None:
+    """Print how probably one cell is better than another by at least so much.
+
+    Parameters
+    ----------
+    first
+        A cell: drug/route/timepoint.
+    second
+        The cell to compare it with.
+    """
+    answer = query.compare(
+        draws_from(model),
+        first=_cell("first", first),
+        second=_cell("second", second),
+        at_least=0.0 if at_least is None else at_least,
+        target=target,
+    )
+    print_answer(answer, as_json=as_json)
+
+
+@app.command
+def evidence_map(
+    *,
+    drug: Drug = None,
+    outcome: Annotated[list[str] | None, Parameter(negative="")] = None,
+    comparator: Literal["placebo", "active"] | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print how many trials and people stand behind each drug, route, outcome and timepoint.
+
+    Parameters
+    ----------
+    outcome
+        An outcome, such as pain_intensity; may be repeated. Default: all.
+    comparator
+        Placebo, or another medicine. Default: any.
+    """
+    from bayes_nmda.data import load_trials
+
+    trials = load_trials(validate=False)
+    answer = query.evidence_map(trials, drug=drug, outcome=outcome, comparator=comparator)
+    print_answer(answer, as_json=as_json)
+
+
+def _cell(name: str, label: str) -> dict[str, str]:
+    parts = label.partition(AGAINST)[0].split("/")
+    if len(parts) > len(SELECTORS) or not all(parts):
+        raise UsageError(f"--{name}: found {label!r}; allowed is drug/route/timepoint")
+    return dict(zip(SELECTORS, parts, strict=False))

@@ -1,0 +1,208 @@
+"""The command line: arguments in, exit codes out; no statistics.
+
+stdout carries data, stderr messages and progress. Exit codes: 0 done, also nothing to do; 1 a bug,
+with its traceback; 2 usage; 10 data; 11 model file; 12 a diagnostic gate failed; 13 no such
+quantity or no evidence; 14 report; 15 another build holds the lock. Each command imports what it
+needs and nothing more, so that ``ask`` and ``--help`` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from bayes_nmda import __version__
+from bayes_nmda.cli.ask import app as ask_app
+from bayes_nmda.cli.ask_options import AsJson, Model, print_json
+from bayes_nmda.errors import BayesNmdaError, StoreError, UsageError
+from bayes_nmda.query.display import text_table
+
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+
+app = App(
+    name="bayes-nmda",
+    help="Bayesian evidence synthesis of NMDA-receptor antagonists for chronic pain.",
+    version=__version__,
+    help_format="plaintext",
+    help_epilogue="Exit codes: 0 done or nothing to do, 1 bug, 2 usage, 10 data, 11 model file, "
+    "12 a diagnostic gate failed, 13 no such quantity or no evidence, 14 report, 15 another build "
+    "holds the lock.",
+    suppress_keyboard_interrupt=False,
+)
+app.command(ask_app)
+
+
+@app.command
+def check(*, as_json: AsJson = False) -> None:
+    """Check that data, models and report definitions are valid; write nothing."""
+    from bayes_nmda.cli.checks import check_all
+
+    with _progress() as say:
+        rows = check_all(say)
+    _print_rows("check", rows, as_json=as_json)
+
+
+@app.command
+def status(*, as_json: AsJson = False) -> None:
+    """Say what is stale and why; run nothing."""
+    from bayes_nmda.cli.checks import status_all
+
+    _print_rows("status", status_all(), as_json=as_json)
+
+
+@app.command
+def fit(
+    model: Model,
+    *,
+    engine: Literal["nuts", "exact", "auto"] = "nuts",
+    seed: int | None = None,
+    draws: int | None = None,
+    chains: int | None = None,
+    force: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Sample a model, check its gates and store it; a stored fit of the same inputs is kept.
+
+    Parameters
+    ----------
+    engine
+        NUTS, whose answer goes first if both are stored; exact, for Gaussian models; or auto.
+    seed
+        Instead of the seed in the model file.
+    draws
+        Draws a chain, instead of the number in the model file.
+    chains
+        Chains, instead of the number in the model file.
+    force
+        Sample even if the fit is stored.
+    """
+    from bayes_nmda import gates
+    from bayes_nmda.data import load_trials
+    from bayes_nmda.effects import effect_table
+    from bayes_nmda.gates.convergence import recorded_gates, require_gates
+    from bayes_nmda.spec import load_model
+    from bayes_nmda.store import fits
+
+    with _progress() as say:
+        spec = load_model(model)
+        say("reading data")
+        trials = load_trials()
+        effects = effect_table(trials, spec)
+        tree = None
+        if not force:
+            try:
+                tree = fits.load(
+                    spec,
+                    effects,
+                    engine=engine,
+                    seed=seed,
+                    draws=draws,
+                    chains=chains,
+                    inputs=trials.digests,
+                )
+            except StoreError as error:
+                say(f"{error}. Sampling it again now")
+        stored = tree is not None
+        if tree is None:
+            tree = gates.fit(
+                spec,
+                effects,
+                engine=engine,
+                seed=seed,
+                draws=draws,
+                chains=chains,
+                progress=say,
+            )
+        table = require_gates(tree, recorded_gates(tree))
+        name = "" if stored else fits.save(tree, inputs=trials.digests).name
+    if stored:
+        print(f"{spec.name}: nothing to do, a fit of these inputs is stored", file=sys.stderr)
+    else:
+        print(f"{spec.name}: {len(table)} gates passed; stored as {name}")
+
+
+@app.command
+def report(
+    name: str = "evidence", *, force: Annotated[bool, Parameter(negative="")] = False
+) -> None:
+    """Build what is stale of a report and publish it if every gate passes.
+
+    Parameters
+    ----------
+    name
+        A report in reports/.
+    force
+        Build even if nothing is stale.
+    """
+    from bayes_nmda.report.build import build_report
+
+    with _progress() as say:
+        built = build_report(name, force=force, progress=say)
+    print(built.message, file=sys.stderr)
+    print(built.path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a bug is raised, with its traceback.
+
+    Parameters
+    ----------
+    arguments
+        Words after the program's name; by default those that the process was given.
+
+    Returns
+    -------
+    int
+        0 done, or the exit code of the error, which stderr explains.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _fail(str(error), UsageError.exit_code)
+    except BayesNmdaError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        # Python flushes stdout at exit; a closed pipe must not make that a second error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _fail("interrupted", _INTERRUPTED)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _print_rows(command: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"schema_version": 1, "command": command, "rows": rows})
+    else:
+        print(text_table(rows))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Yield what a long command calls at each step: a line on stderr, a spinner on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text: print(text, file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as spinner:
+        yield spinner.update

@@ -1,0 +1,1 @@
+"""The same models without MCMC: quadrature over the SDs, closed forms or one mode given them."""

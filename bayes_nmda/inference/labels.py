@@ -1,0 +1,127 @@
+"""What a fit says beside its draws.
+
+What its cells are, what is known without a model, and in its attributes where it came from.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import xarray as xr
+
+from bayes_nmda.terms import AGAINST, SEPARATOR
+
+if TYPE_CHECKING:
+    from bayes_nmda.effects import EffectTable
+    from bayes_nmda.spec.spec import ModelSpec
+
+#: Packages whose version may move a draw.
+PACKAGES: Final = ("bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray")
+#: Draws from the prior; a power of two, as a Sobol sequence needs.
+PRIOR_DRAWS = 2048
+
+
+def with_labels(draws: xr.Dataset) -> xr.Dataset:
+    """Return draws whose cells and partitions also carry drug, route and timepoint."""
+    if draws.attrs or any(variable.attrs for variable in draws.variables.values()):
+        draws = draws.drop_attrs()
+    labels: dict[str, tuple[str, list[str]]] = {}
+    for dim, parts in (("cell", ("drug", "route", "timepoint")), ("partition", ("drug", "route"))):
+        if dim not in draws.dims:
+            continue
+        named = [str(label).partition(AGAINST) for label in draws[dim].to_numpy()]
+        split = [drug_route.split(SEPARATOR) for drug_route, _, _ in named]
+        name = "comparator" if dim == "cell" else f"{dim}_comparator"
+        labels[name] = (dim, [comparator or "placebo" for _, _, comparator in named])
+        for position, part in enumerate(parts):
+            values = [words[position] if position < len(words) else "" for words in split]
+            labels[part if dim == "cell" else f"partition_{part}"] = (dim, values)
+    return draws.assign_coords(labels)
+
+
+def constants(effects: EffectTable) -> xr.Dataset:
+    """Return what is known without a model.
+
+    By ``contrast``: every column of the effect table, labels under the name ``contrast_…``, and the
+    covariance; where errors depend on the correlation r within people, ``paired_independent`` less
+    r ``paired_shared`` is the variance of a paired contrast. By ``cell`` and by ``partition``:
+    trials and participants behind it.
+    """
+    frame = effects.frame
+    columns = {
+        name if values.dtype.kind in "if" else f"contrast_{name}": (
+            "contrast",
+            values.to_numpy() if values.dtype.kind in "if" else values.to_numpy(dtype=str),
+        )
+        for name, values in frame.drop(columns="contrast").items()
+    }
+    labels = frame["contrast"].to_numpy(dtype=str)
+    evidence: dict[str, Any] = {
+        "trials": ("cell", list(effects.trials.values())),
+        "participants": ("cell", list(effects.participants.values())),
+        "partition_trials": ("partition", list(effects.partition_trials.values())),
+        "partition_participants": ("partition", list(effects.partition_participants.values())),
+        "covariance": (("contrast", "other_contrast"), effects.covariance),
+    }
+    within = effects.within_person
+    if within is not None:
+        evidence["paired_independent"] = ("contrast", within.independent)
+        evidence["paired_shared"] = ("contrast", within.shared)
+    coords = {
+        "contrast": labels,
+        "other_contrast": labels,
+        "cell": list(effects.trials),
+        "partition": list(effects.partition_trials),
+    }
+    return xr.Dataset({**columns, **evidence}, coords)
+
+
+def attributes(
+    spec: ModelSpec, effects: EffectTable, seed: int, engine: str
+) -> dict[str, str | int]:
+    """Return the root attributes that say where a posterior came from."""
+    return {
+        **words(spec),
+        "model": spec.name,
+        "engine": engine,
+        "seed": seed,
+        "measure": spec.measure,
+        "unit": spec.unit,
+        "benefit": spec.benefit,
+        "outcome": spec.select.outcome,
+        "comparator": spec.select.comparator,
+        "spec_hash": spec.hash,
+        "rows_hash": effects.hash,
+        "versions": json.dumps(versions()),
+    }
+
+
+def words(spec: ModelSpec) -> dict[str, str]:
+    """Return the root attributes that may change although every draw stays the same."""
+    return {
+        "title": spec.title,
+        "spec": json.dumps(spec.to_mapping(), ensure_ascii=False),
+        "model_files": json.dumps(spec.files),
+    }
+
+
+def series(versions: Mapping[str, str]) -> dict[str, str]:
+    """Return the series, ``"6.4"``, of each version: a patch release moves no number."""
+    return {name: ".".join(version.split(".")[:2]) for name, version in versions.items()}
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """Return `versions` as pairs; they cannot change while a process runs."""
+    found = {package: importlib.metadata.version(package) for package in PACKAGES}
+    return tuple({"python": platform.python_version(), **found}.items())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of every package that may move a draw."""
+    return dict(_versions())

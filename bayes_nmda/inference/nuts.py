@@ -1,0 +1,206 @@
+"""The one place that runs NUTS.
+
+A compiled model is kept for the life of the process: another prior of the same family, another
+correlation or other effects are sampled without compiling again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayes_nmda.errors import FitError
+from bayes_nmda.inference.baseline import baseline_log_odds, prior_baseline_log_odds
+from bayes_nmda.inference.counts import count_constants, count_groups
+from bayes_nmda.inference.labels import attributes, constants, with_labels
+from bayes_nmda.inference.log_prior import log_prior
+from bayes_nmda.inference.predictive import difference_groups, new_trial
+from bayes_nmda.model.counts import Counts
+from bayes_nmda.model.structure import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pymc as pm
+    from numpy.typing import NDArray
+
+    from bayes_nmda.effects import EffectTable
+    from bayes_nmda.spec.spec import ModelSpec
+
+_compiled: dict[str, Any] = {}
+
+
+def fit_nuts(
+    spec: ModelSpec,
+    effects: EffectTable,
+    seed: int,
+    draws: int | None,
+    chains: int | None,
+    say: Callable[[str], None],
+) -> xr.DataTree:
+    """Return the posterior of an analysis by NUTS, its groups and its root attributes.
+
+    Parameters
+    ----------
+    spec, effects
+        The analysis and its contrasts.
+    seed, draws, chains
+        All randomness; draws of a chain that are kept and chains, or None for the model file's.
+    say
+        Called with a short text at each step.
+
+    Raises
+    ------
+    FitError
+        If the sampler cannot start.
+    """
+    # here, because an exact fit needs no PyMC, which takes seconds to import
+    from bayes_nmda.model.build import build_model
+
+    model = build_model(spec, effects)
+    say("compiling")
+    compiled = _compile(build_model(spec, effects, spare=True), spec)
+    say("sampling")
+    raw = _without_spares(_sample(compiled, spec, seed, draws, chains), model)
+    say("prior and predictive draws")
+    return _assemble(raw, model, spec, effects, seed)
+
+
+def _signature(model: pm.Model, spec: ModelSpec) -> str:
+    """Return what makes two models compile to the same code: priors' families, sizes, terms."""
+    families = [(n, p.distribution, p.upper is None) for n, p in spec.priors]
+    structure = (spec.structure.pooling, spec.structure.trial_effects, spec.likelihood.family)
+    sizes = {name: len(labels or ()) for name, labels in model.coords.items()}
+    # a container that another model lacks would keep that model's numbers
+    data = {container.name: container.get_value().shape for container in model.data_vars}
+    parts = [families, structure, model.named_vars_to_dims, sizes, data]
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _compile(model: pm.Model, spec: ModelSpec) -> Any:
+    import nutpie
+    import pytensor
+
+    key = _signature(model, spec)
+    if key not in _compiled:
+        # With fast math, code from the disk cache rounds otherwise than code compiled just now, and
+        # one seed gives two posteriors.
+        with pytensor.config.change_flags(numba__fastmath=False), _no_garbage_collection():
+            _compiled[key] = nutpie.compile_pymc_model(model)
+    numbers = {data.name: data.get_value() for data in model.data_vars}
+    compiled = _compiled[key].with_data(**numbers)
+
+    def start(seed: int | None = None) -> NDArray[np.float64]:
+        return np.asarray(np.random.default_rng(seed).uniform(-1, 1, compiled.n_dim))
+
+    # By default chains start near values that belong to the model that was compiled first; draws
+    # must not depend on what a process did before. Uniform on the unconstrained scale, as in Stan.
+    return dataclasses.replace(compiled, initial_point_func=start)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Leave cycles alone: looking for them takes a tenth of the time of compiling."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _sample(
+    compiled: Any,
+    spec: ModelSpec,
+    seed: int,
+    draws: int | None,
+    chains: int | None,
+) -> xr.DataTree:
+    import nutpie
+
+    try:
+        tree: xr.DataTree = nutpie.sample(
+            compiled,
+            draws=(draws or spec.sampling.draws) * spec.sampling.thin,
+            tune=spec.sampling.tune,
+            chains=chains or spec.sampling.chains,
+            seed=seed,
+            target_accept=spec.sampling.target_accept,
+            save_warmup=False,
+            progress_bar=False,
+        )
+    except RuntimeError as error:
+        raise FitError(f"model {spec.name}: the sampler stopped: {error}") from error
+    # What the sampler says of itself stays whole: a divergence counts, and the energy changes from
+    # one draw to the next, whether a draw is kept or not.
+    tree["posterior"] = tree["posterior"].to_dataset().thin(draw=spec.sampling.thin)
+    return tree
+
+
+def _without_spares(raw: xr.DataTree, model: pm.Model) -> xr.DataTree:
+    """Return draws of a model with spare places as draws of ``model``, which has none."""
+    posterior = raw["posterior"].to_dataset()
+    needed = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
+    dims = {
+        dim: labels
+        for dim, labels in model.coords.items()
+        if labels is not None and dim in posterior.dims
+    }
+    real = posterior[needed].isel({dim: slice(len(labels)) for dim, labels in dims.items()})
+    unused = [dim for dim in real.coords if dim not in real.dims]
+    real = real.drop_vars(unused).assign_coords({d: list(dims[d]) for d in dims if d in real.dims})
+    return xr.DataTree.from_dict(
+        {"posterior": real, "sample_stats": raw["sample_stats"].to_dataset()}
+    )
+
+
+def _assemble(
+    raw: xr.DataTree, model: pm.Model, spec: ModelSpec, effects: EffectTable, seed: int
+) -> xr.DataTree:
+    from bayes_nmda.inference.prior_draws import prior_draws
+
+    layout = Layout.of(effects.frame)
+    rng_new, rng_rep, rng_prior_new, rng_prior_rep = np.random.default_rng(seed).spawn(4)
+
+    prior = prior_draws(model, spec, seed)
+    posterior = raw["posterior"].to_dataset()
+    posterior["new_trial"] = new_trial(posterior, spec, rng_new)
+    prior["new_trial"] = new_trial(prior, spec, rng_prior_new)
+    known = constants(effects)
+    if spec.likelihood.family == "normal":
+        observed = difference_groups(posterior, prior, effects, spec, (rng_rep, rng_prior_rep))
+    else:
+        observed = count_groups(posterior, prior, effects, layout, spec, (rng_rep, rng_prior_rep))
+        counts = Counts.of(effects.frame, layout, spec.structure.pooling)
+        shapes = [(draws.sizes["chain"], draws.sizes["draw"]) for draws in (posterior, prior)]
+        posterior["baseline_log_odds"] = baseline_log_odds(spec, effects, layout, shapes[0], seed)
+        prior["baseline_log_odds"] = prior_baseline_log_odds(spec, layout, shapes[1], seed)
+        known = known.merge(count_constants(counts, layout))
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": with_labels(posterior),
+            "prior": with_labels(prior),
+            **observed,
+            "log_prior": log_prior(posterior, spec),
+            "sample_stats": _statistics(raw["sample_stats"].to_dataset()),
+            "constant_data": known,
+        }
+    )
+    sizes = {"chains": posterior.sizes["chain"], "draws": posterior.sizes["draw"]}
+    tree.attrs = attributes(spec, effects, seed, "nuts") | sizes
+    return tree
+
+
+def _statistics(stats: xr.Dataset) -> xr.Dataset:
+    """Return the numeric statistics; netCDF cannot hold the messages of divergences."""
+    numeric = [name for name, values in stats.items() if values.dtype.kind in "biuf"]
+    return stats[numeric].drop_attrs()  # ArviZ writes the time of day there
