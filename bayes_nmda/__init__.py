@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bayes_nmda.data import TrialData, load_trials
+    from bayes_nmda.data import TrialData, load_trials, trials_from
     from bayes_nmda.effects import EffectTable, effect_table
     from bayes_nmda.effects.oddities import data_warnings
     from bayes_nmda.gates.convergence import diagnose
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         shrinkage,
         tradeoff,
     )
+    from bayes_nmda.spec.default import default_model
     from bayes_nmda.spec.priors import Prior
     from bayes_nmda.spec.spec import ModelSpec, load_model, model_names
     from bayes_nmda.store.fits import posterior
@@ -45,6 +46,7 @@ __all__ = [
     "build_model",
     "compare",
     "data_warnings",
+    "default_model",
     "diagnose",
     "effect",
     "effect_table",
@@ -64,19 +66,20 @@ __all__ = [
     "rank",
     "shrinkage",
     "tradeoff",
+    "trials_from",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "data": ("TrialData", "load_trials"),
+    "data": ("TrialData", "load_trials", "trials_from"),
     "effects": ("EffectTable", "effect_table"),
     "effects.oddities": ("data_warnings",),
     "gates": ("diagnose", "fit"),
     "meta.analysis": ("MetaAnalysis", "meta_analysis"),
     "meta.batch": ("meta_analyses",),
     "model.build": ("build_model",),
-    "spec": ("ModelSpec", "Prior", "load_model", "model_names"),
+    "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
     "store.fits": ("posterior",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -63,8 +63,11 @@ AGAINST: Final = " vs "
 
 
 def cell_label(drug: str, route: str, timepoint: str = "") -> str:
-    """Return the label of a cell, ``"ketamine/intravenous/immediate"``, or of a partition."""
-    return SEPARATOR.join(part for part in (drug, route, timepoint) if part)
+    """Return the label of a cell, ``"ketamine/intravenous/immediate"``, or of a partition.
+
+    A cell without a route but with a timepoint keeps its place: ``"lidocaine//short"``.
+    """
+    return SEPARATOR.join((drug, route, timepoint)).rstrip(SEPARATOR)
 
 
 def glossary_order(value: str) -> tuple[int, str]:

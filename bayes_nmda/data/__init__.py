@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bayes_nmda.data.decisions import apply_decisions, decisions_for
+    from bayes_nmda.data.plain import trials_from
     from bayes_nmda.data.reading import table_digests
     from bayes_nmda.data.tables import TrialData, load_trials
 
-__all__ = ["TrialData", "apply_decisions", "decisions_for", "load_trials", "table_digests"]
+__all__ = [
+    "TrialData",
+    "apply_decisions",
+    "decisions_for",
+    "load_trials",
+    "table_digests",
+    "trials_from",
+]
 
 _HOMES = {
     "TrialData": "tables",
@@ -19,6 +27,7 @@ _HOMES = {
     "apply_decisions": "decisions",
     "decisions_for": "decisions",
     "table_digests": "reading",
+    "trials_from": "plain",
 }
 
 

@@ -32,6 +32,7 @@ class TrialData:
 
     Every table is a DataFrame with the columns of ``datapackage.json``; ``outcomes`` has one
     record an arm, outcome and timepoint. ``digests`` maps a file name to the SHA-256 of its bytes.
+    ``contrasts``, where a DataFrame gave effects instead of arms (`trials_from`), has a row each.
     """
 
     trials: pd.DataFrame
@@ -43,6 +44,7 @@ class TrialData:
     abstract_outcomes: pd.DataFrame
     path: Path
     digests: dict[str, str]
+    contrasts: pd.DataFrame | None = None
 
     def select(
         self,

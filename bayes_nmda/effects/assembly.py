@@ -7,7 +7,7 @@ is negative. Results printed in abstracts join the review's rows only where a mo
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,15 @@ from bayes_nmda.effects.measures import (
     known_measure,
     orientation,
 )
-from bayes_nmda.effects.settings import EffectSettings
 from bayes_nmda.effects.supplement import Supplement, supplement_rows
 from bayes_nmda.effects.table import EffectTable, locked
 from bayes_nmda.effects.within_person import WithinPerson
-from bayes_nmda.errors import SpecError
-from bayes_nmda.terms import AS_PARALLEL, COUNTED_ONCE, PAIRED
+from bayes_nmda.errors import QueryError, SpecError
+from bayes_nmda.terms import AGAINST, AS_PARALLEL, COUNTED_ONCE, PAIRED, Measure, cell_label
+
+if TYPE_CHECKING:
+    from bayes_nmda.spec.spec import ModelSpec
+
 
 _LABELS: Final = [
     "contrast",
@@ -55,7 +58,7 @@ _NUMBERS: Final = {
 _REMARKS: Final = ["treatment_arm", "control_arm", "stratum", "rob", "flags", "route_basis"]
 
 
-def _crossed(rows: pd.DataFrame, spec: EffectSettings) -> NDArray[np.bool_]:
+def _crossed(rows: pd.DataFrame, spec: ModelSpec) -> NDArray[np.bool_]:
     """Return which contrasts may be of the same people, if the model says how to take them.
 
     Raises
@@ -114,7 +117,7 @@ def _joined_flags(
     return joined
 
 
-def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
+def effect_table(trials: TrialTables, spec: ModelSpec) -> EffectTable:
     """Return the effects of all contrasts that a model is about, with their covariance.
 
     Parameters
@@ -150,6 +153,8 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
         mix instruments, or it does not say how crossover trials enter.
     """
     measure = known_measure(spec.measure)
+    if trials.contrasts is not None:
+        return _given(trials.contrasts, spec, measure)
     kind = KINDS[measure]
     records = arm_records(trials, outcome=spec.select.outcome, kind=kind)
     rows = pairs(records, comparator=spec.select.comparator)
@@ -182,6 +187,46 @@ def effect_table(trials: TrialTables, spec: EffectSettings) -> EffectTable:
     return _joined(table, added, spec)
 
 
+def _given(contrasts: pd.DataFrame, spec: ModelSpec, measure: Measure) -> EffectTable:
+    """Return the table of effects that a DataFrame gave as such; their errors are independent."""
+    rows = contrasts[contrasts["outcome"] == spec.select.outcome]
+    if rows.empty:
+        known = ", ".join(dict.fromkeys(contrasts["outcome"]))
+        raise QueryError(
+            f"no trial reports the outcome {spec.select.outcome!r}; reported are {known}"
+        )
+    if (other := str(rows["measure"].iloc[0])) != measure or spec.likelihood.family != "normal":
+        raise SpecError(
+            f"measure is {measure!r} with likelihood {spec.likelihood.family!r}, but the contrasts "
+            f"are of {other!r} and have errors and no counts; set the measure to {other!r} and the "
+            "likelihood to 'normal'"
+        )
+    against = f"{AGAINST}{spec.select.comparator}"
+    places = list(zip(rows["drug"], rows["route"], rows["timepoint"], strict=True))
+    cell = [cell_label(*place) + against for place in places]
+    partition = [cell_label(*place[:2]) + against for place in places]
+    trial = rows["trial"].astype(str)
+    people = {name: rows[name].fillna(0).astype("int64") for name in ("n_t", "n_c")}
+    frame = rows.assign(
+        trial_id=trial,
+        partition=partition,
+        cell=cell,
+        contrast=trial + ": " + cell,
+        comparison=trial + ": " + partition,
+        treatment_arm="treatment",
+        control_arm="control",
+        comparator=spec.select.comparator,
+        instrument=rows["unit"],
+        **people,
+        **dict.fromkeys(["stratum", "rob", "route_basis", "flags"], ""),
+        **dict.fromkeys(["mean_t", "sd_t", "mean_c", "sd_c"], np.nan),
+    )
+    frame = frame.iloc[in_order(frame, "drug", "route", "trial")].reset_index(drop=True)
+    columns = [*_LABELS, "yi", "sei", *_NUMBERS["continuous"], *_REMARKS]
+    matrix = np.diag(frame["sei"].to_numpy(dtype=float) ** 2)
+    return EffectTable(frame[columns], locked(matrix), measure, spec.unit)
+
+
 def _in_words(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return contrasts with the columns of an effect table, but for the effects."""
     renamed = rows.assign(
@@ -201,7 +246,7 @@ def _in_words(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     )
 
 
-def _joined(table: EffectTable, added: Supplement, spec: EffectSettings) -> EffectTable:
+def _joined(table: EffectTable, added: Supplement, spec: ModelSpec) -> EffectTable:
     """Return the review's contrasts and those of abstracts, whose errors are their own."""
     reference = spec.reference_correlation
     if added.correlated.any() and reference is None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from bayes_nmda.data.agreement import contradictions
 from bayes_nmda.data.crossover import FIRST_PERIOD, RANDOMISED, crossed
+from bayes_nmda.data.plain import NO_ROUTE
 from bayes_nmda.errors import DataError, QueryError
-from bayes_nmda.terms import AGAINST, DRUGS, SEPARATOR, cell_label, glossary_order
+from bayes_nmda.terms import AGAINST, cell_label, glossary_order
 
 #: What must agree for two arms to be compared.
 OCCASION: Final = ["trial", "timepoint", "instrument", "stratum"]
@@ -47,6 +48,11 @@ class TrialTables(Protocol):
     @property
     def abstract_outcomes(self) -> pd.DataFrame:
         """One row a result printed in an abstract or a registry; read on request only."""
+        ...
+
+    @property
+    def contrasts(self) -> pd.DataFrame | None:
+        """One row an effect, where a DataFrame gave effects and no arms."""
         ...
 
 
@@ -228,11 +234,11 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
     if rows.empty:
         known = ", ".join(sorted(set(controls["comparator"]) - {""})) or "none"
         raise QueryError(f"no contrast against {comparator!r}; comparators there are {known}")
-    nameless = ~rows["drug_t"].isin(DRUGS) | (rows["route_t"] == "")
+    no_route = (rows["route_t"] == "") & (rows["route_basis_t"] != NO_ROUTE)
+    nameless = (rows["drug_t"] == "") | no_route
     if nameless.any():
         arms = sorted(set(rows.loc[nameless, "trial"] + " " + rows.loc[nameless, "arm_t"]))
-        message = f"arms.csv: {', '.join(arms)}: a treatment arm needs a drug of the glossary"
-        raise DataError(f"{message} and a route")
+        raise DataError(f"arms.csv: {', '.join(arms)}: a treatment arm needs a drug and a route")
     rows = labelled(rows.assign(crossed=crossed(rows, _first_period(rows))))
     return rows.iloc[in_order(rows, "drug_t", "route_t")].reset_index(drop=True)
 
@@ -248,9 +254,10 @@ def _first_period(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 def labelled(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the names of partition, cell, comparison and contrast."""
-    partition = rows["drug_t"] + SEPARATOR + rows["route_t"]
-    keys = zip(rows["drug_t"], rows["route_t"], rows["timepoint"], strict=True)
+    columns = [rows[name] for name in ("drug_t", "route_t", "timepoint")]
+    keys = list(zip(*columns, strict=True))
     cell = pd.Series([cell_label(*key) for key in keys], index=rows.index)
+    partition = pd.Series([cell_label(*key[:2]) for key in keys], index=rows.index)
     against = rows["comparator_c"].map(lambda text: "" if text == "placebo" else f"{AGAINST}{text}")
     partition, cell = partition + against, cell + against
     stratum = rows["stratum"].map(lambda text: f" ({text})" if text else "")

@@ -7,12 +7,16 @@ standard errors, intervals and p values become standard errors, of both means or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from bayes_nmda.effects.conversions import se_from_ci, se_from_p, se_from_sd
-from bayes_nmda.effects.settings import SupplementaryRow, SupplementSettings
+
+if TYPE_CHECKING:
+    from bayes_nmda.spec.settings import Abstract
+    from bayes_nmda.spec.settings import Supplement as SupplementSpec
+
 
 #: Columns that a kind of error needs, of each arm or of the difference.
 OF_ARMS: Final = {
@@ -28,7 +32,7 @@ OF_DIFFERENCES: Final = {
 
 
 def numbers_on_scale(
-    row: SupplementaryRow, result: Mapping[str, Any], scale: SupplementSettings
+    row: Abstract, result: Mapping[str, Any], scale: SupplementSpec
 ) -> dict[str, float]:
     """Return effect, errors, means and SDs of one result on the scale of the model.
 

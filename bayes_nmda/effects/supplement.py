@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,13 @@ from bayes_nmda.effects.contrasts import TrialTables, labelled
 from bayes_nmda.effects.conversions import p_values
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.printed import OF_ARMS, OF_DIFFERENCES, numbers_on_scale
-from bayes_nmda.effects.settings import EffectSettings, SupplementaryRow
 from bayes_nmda.errors import DataError, SpecError, UsageError
 from bayes_nmda.terms import ABSTRACT, DRUGS, PAIRED
+
+if TYPE_CHECKING:
+    from bayes_nmda.spec.settings import Abstract
+    from bayes_nmda.spec.spec import ModelSpec
+
 
 #: Flag of a timepoint that a model file assigns, and of where an error comes from.
 ASSIGNED: Final = "timepoint_assigned"
@@ -68,9 +72,7 @@ class Supplement:
         return np.isnan(self.se)
 
 
-def supplement_rows(
-    trials: TrialTables, spec: EffectSettings, *, taken: Collection[str]
-) -> Supplement:
+def supplement_rows(trials: TrialTables, spec: ModelSpec, *, taken: Collection[str]) -> Supplement:
     """Return the results of abstracts that a model file adds, as contrasts.
 
     Parameters
@@ -150,9 +152,9 @@ def _refuse(reasons: Iterable[str]) -> None:
 
 
 def _obstacles(
-    row: SupplementaryRow,
+    row: Abstract,
     result: Record,
-    spec: EffectSettings,
+    spec: ModelSpec,
     arms: Rows,
     trials: Rows,
     taken: Collection[str],
@@ -184,7 +186,7 @@ def _obstacles(
     yield from _lacks(row, result)
 
 
-def _lacks(row: SupplementaryRow, result: Record) -> Iterable[str]:
+def _lacks(row: Abstract, result: Record) -> Iterable[str]:
     """Yield what a result lacks to be a difference on a scale, with an error."""
     of_arms = result["kind"] == "arm_continuous"
     allowed = {**OF_DIFFERENCES, **(OF_ARMS if of_arms else {})}
@@ -222,7 +224,7 @@ def _given(value: object) -> bool:
 
 
 def _record(
-    row: SupplementaryRow,
+    row: Abstract,
     result: Record,
     numbers: dict[str, float],
     turn: int,

@@ -21,9 +21,9 @@ from bayes_nmda.inference.exact.normal_mixture import mixture_error, mixture_mea
 from bayes_nmda.query.draws import Cell, Draws, Floats
 from bayes_nmda.query.mcse import ess, mcse_probability, mcse_quantile
 
-#: Half a unit in the last of the 13 binary digits that means and SDs of points are kept to, as
+#: Half a unit in the last of the 24 binary digits that means and SDs of points are kept to, as
 #: the SD of a uniform error; relative to the number.
-ROUNDING: Final = 2.0**-13 / math.sqrt(3.0)
+ROUNDING: Final = 2.0**-24 / math.sqrt(3.0)
 _STANDARD: Final = NormalDist()
 _NEWTON_STEPS: Final = 60
 #: Relative to the SD: far below what any error allows to be seen.

@@ -91,7 +91,7 @@ def versus(cell: Cell) -> str:
 
 def drug(cell: Cell) -> str:
     """Return the drug by its route, ``"intravenous ketamine"``."""
-    return f"{cell.route} {cell.drug}"
+    return f"{cell.route} {cell.drug}".strip()
 
 
 def moment(cell: Cell) -> str:
@@ -113,7 +113,8 @@ def threshold(at_least: float, unit: str) -> str:
 
 def evidence(trials: int, participants: int) -> str:
     """Return ``"3 trials, 173 participants"``."""
-    return f"{trials} {'trial' if trials == 1 else 'trials'}, {participants:,} participants"
+    people = f"{participants:,} participants" if participants else "participants not given"
+    return f"{trials} {'trial' if trials == 1 else 'trials'}, {people}"
 
 
 def remarks(draws: Draws, cell: Cell) -> str:

@@ -98,6 +98,17 @@ class ModelSpec:
     extends: str | None = None
     files: tuple[tuple[str, str], ...] = ()
 
+    @classmethod
+    def from_mapping(cls, name: str, mapping: Mapping[str, Any]) -> ModelSpec:
+        """Return the analysis that `to_mapping` described, checked like a file of that name.
+
+        Raises
+        ------
+        SpecError
+            If it breaks a rule; the message names the key path, what was found, what is allowed.
+        """
+        return _spec(Path(name), mapping, ())
+
     def prior(self, name: str) -> Prior:
         """Return the prior of one parameter.
 

@@ -23,6 +23,7 @@ class Tables:
     arms: pd.DataFrame
     outcomes: pd.DataFrame
     abstract_outcomes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    contrasts: None = None
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,10 @@ def counted(
         arm(labels[position], "placebo", "placebo", events_c, n_c)
     trials = pd.DataFrame({"trial": labels, "label": labels, "rob_randomisation": ""})
     tables = SimpleNamespace(
-        trials=trials, arms=pd.DataFrame(arms), outcomes=pd.DataFrame(outcomes)
+        trials=trials,
+        arms=pd.DataFrame(arms),
+        outcomes=pd.DataFrame(outcomes),
+        contrasts=None,
     )
     return effect_table(tables, load_model("any_adverse_event"))
 

@@ -75,7 +75,7 @@ def arms_of(counts: pd.DataFrame) -> EffectTable:
         )
         for arm, side, _, _ in both
     )  # fmt: skip
-    tables = SimpleNamespace(trials=trials, arms=arms, outcomes=outcomes)
+    tables = SimpleNamespace(trials=trials, arms=arms, outcomes=outcomes, contrasts=None)
     return effect_table(tables, load_model("any_adverse_event"))
 
 

@@ -576,8 +576,6 @@ def averaged_widely(curve: Curve, mean: Floats, variance: Floats, order: int = 0
     beyond them it is straight, and its average over a normal distribution has a closed form. The
     two ends are the first and the last node.
     """
-    from scipy.special import log_ndtr
-
     nodes, widths = curve.panels(float(np.sqrt(variance.min())))
     value, *derivatives = curve.at(np.tile(nodes, (curve.curves, 1)), order)
     v = variance[:, None]
@@ -587,15 +585,9 @@ def averaged_widely(curve: Curve, mean: Floats, variance: Floats, order: int = 0
     inner -= np.log(np.sqrt(2 * np.pi) * root)[..., None]
     tails = []
     for side, end in ((0, -curve.end), (1, curve.end)):
-        slope = curve.slopes[:, [side]]
+        score_of_end, place = _beyond(curve, side, mean, root)
         at_end = curve.at(np.full((curve.curves, 1), end))[0]
-        place = (end - mean - slope * v) / root
-        tails.append(
-            at_end
-            + slope * (mean - end)
-            + 0.5 * slope**2 * v
-            + log_ndtr(place if side == 0 else -place)
-        )
+        tails.append(at_end - 0.5 * score_of_end**2 + _log_mills(place))
     log_share = np.concatenate([tails[0][..., None], inner, tails[1][..., None]], axis=2)
     top = log_share.max(axis=2, keepdims=True)
     share = np.exp(log_share - top)
@@ -611,6 +603,32 @@ def averaged_widely(curve: Curve, mean: Floats, variance: Floats, order: int = 0
     ]
     theta = np.concatenate([[-curve.end], nodes, [curve.end]])
     return Averaged((top + np.log(total))[..., 0], theta[None, None], share / total, tuple(ends))
+
+
+def _beyond(curve: Curve, side: int, mean: Floats, root: Floats) -> tuple[Floats, Floats]:
+    """Return the score of an end of the curve, and its score under what the straight line tilts.
+
+    Both count outwards as negative: the tail beyond the end is that below them.
+    """
+    sign, end = (1.0, -curve.end) if side == 0 else (-1.0, curve.end)
+    score = sign * (end - mean) / root
+    return score, score - sign * curve.slopes[:, side].reshape(-1, *(1,) * (mean.ndim - 1)) * root
+
+
+def _log_mills(place: Floats) -> Floats:
+    """Return the log of the normal probability below a score over the root of 2 pi its density.
+
+    Of a steep line far out both are too small for a number; their ratio is not.
+    """
+    from scipy.special import erfcx, log_ndtr
+
+    near = np.maximum(place, -5.0)
+    far = np.minimum(place, -5.0)
+    return np.where(
+        place > -5.0,
+        log_ndtr(near) + 0.5 * near**2,
+        np.log(0.5 * erfcx(-far / np.sqrt(2))),
+    )
 
 
 def drawn_effects(curve: Curve, mean: Floats, variance: Floats, rng: np.random.Generator) -> Floats:
@@ -647,14 +665,16 @@ def drawn_effects(curve: Curve, mean: Floats, variance: Floats, rng: np.random.G
         u = rng.random(len(part))
         drawn = here + (u - 0.5) * np.where(u < 0.5, here - left, right - here)
         if wide:
+            root = np.sqrt(variance[part])
             for side, end in ((0, -at.end), (1, at.end)):
                 beyond = node == (0 if side == 0 else last)
-                slope = np.broadcast_to(at.slopes[:, side], node.shape)[beyond]
-                v = variance[part][beyond]
-                middle, sign = mean[part][beyond] + slope * v, 1 if side == 0 else -1
-                place = sign * (end - middle) / np.sqrt(v)
-                score = ndtri_exp(np.log(u[beyond]) + log_ndtr(place))
-                drawn[beyond] = middle + sign * np.sqrt(v) * score
+                place = _beyond(at, side, mean[part], root)[1][beyond]
+                below = np.where(
+                    place > -5.0,
+                    ndtri_exp(np.log(u[beyond]) + log_ndtr(np.maximum(place, -5.0))) - place,
+                    -place - np.hypot(place, np.sqrt(-2 * np.log(u[beyond]))),
+                )
+                drawn[beyond] = end + (1 if side == 0 else -1) * root[beyond] * below
         out[part] = drawn
     return out
 

@@ -45,8 +45,8 @@ DIMS = {
 #: Variables that the group ``mixture`` keeps; what is said of a single trial comes from draws.
 IN_MIXTURE = ("overall", "partition_effect", "effect", "new_trial")
 ALONE = ("effect", "new_trial")
-#: Binary digits of a mean or SD in the group ``mixture``; more would only be noise on the disk.
-DIGITS = 13
+#: Binary digits of a mean or SD in the group ``mixture``: those of a 32-bit float.
+DIGITS = 24
 
 
 def fit_exact(
@@ -291,6 +291,5 @@ def _columns(parts: list[Any], fill: float) -> tuple[tuple[str, str], Any]:
 
 
 def _short(values: Floats) -> Any:
-    """Return 32-bit floats of `DIGITS` binary digits: an error of at most one part in 8,192."""
-    fraction, exponent = np.frexp(values)
-    return np.ldexp(np.round(np.ldexp(fraction, DIGITS)), exponent - DIGITS).astype(np.float32)
+    """Return 32-bit floats."""
+    return values.astype(np.float32)

@@ -28,6 +28,7 @@ from bayes_nmda.inference.exact.count_likelihood import (
     Curve,
     Rule,
     Sheet,
+    drawn_effects,
     joint_average,
     log_average,
     table_of,
@@ -207,6 +208,30 @@ def test_a_curve_and_its_average_are_those_of_a_fine_grid(
         # slopes are those of the same sum: its error by its mean has the same size
         assert at[1][0, 0] == pytest.approx((up[0] - down[0])[0, 0] / (2 * _H), abs=10 * error)
         assert at[2][0, 0] == pytest.approx((up[1] - down[1])[0, 0] / (2 * _H), abs=100 * error)
+
+
+@pytest.mark.parametrize("row", [(12, 25, 5, 24), (505, 88391, 499, 88391)])
+def test_an_average_over_deviations_without_end_is_the_integral(row: Row) -> None:
+    found = table(row)
+    curve = Curve.of(found, row[1] + row[3])
+    theta = np.linspace(-30, 30, 600_001)
+    whole = special.logsumexp(found.value(theta[:, None])) + np.log(theta[1] - theta[0])
+    for tau in (1e4, 1e8, 1e12):
+        at = log_average(curve, np.array([[-22.0, 0.0]]), np.array([tau**2]))[0][0]
+        np.testing.assert_allclose(at, whole - np.log(tau * np.sqrt(2 * np.pi)), atol=1e-5)
+
+
+def test_draws_of_a_wide_deviation_are_those_of_a_fine_grid() -> None:
+    """One-sided counts: the effect is anywhere on the side that they leave open."""
+    rng = np.random.default_rng(1)
+    found = table((3, 12, 0, 12))
+    curve = Curve.of(found, 24)
+    theta = np.linspace(-400, 400, 80_001)
+    for mean, tau in ((0.0, 30.0), (-20.0, 60.0), (4.0, 2.0)):
+        density = np.exp(found.value(theta[:, None]) + stats.norm.logpdf(theta, mean, tau))
+        below = np.cumsum(density) / density.sum()
+        drawn = drawn_effects(curve, np.full(4_000, mean), np.full(4_000, tau**2), rng)
+        assert stats.kstest(np.interp(drawn, theta, below), "uniform").pvalue > 1e-3
 
 
 def test_a_sheet_is_its_table_at_every_overdispersion() -> None:
