@@ -226,7 +226,8 @@ def pain(primary: ModelSpec, trials: TrialData) -> EffectTable:
 @pytest.fixture(scope="session")
 def fake(pain: EffectTable) -> MakeTree:
     """Return a tree in the form of a fit by NUTS whose draws are independent noise."""
-    from bayes_nmda.inference.labels import attributes, constants, with_labels
+    from bayes_nmda.inference.labels import constants, with_labels
+    from bayes_nmda.inference.origin import attributes
 
     layout = Layout.of(pain.frame)
     coords = {name: list(labels) for name, labels in layout.coords().items()}

@@ -14,7 +14,7 @@ import xarray as xr
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.inference.exact.engine import chosen_engine, obstacle
-from bayes_nmda.inference.labels import attributes
+from bayes_nmda.inference.origin import attributes
 from bayes_nmda.model.counts import with_information
 from bayes_nmda.terms import Engine
 

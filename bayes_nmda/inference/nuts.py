@@ -19,8 +19,9 @@ import xarray as xr
 from bayes_nmda.errors import FitError
 from bayes_nmda.inference.baseline import baseline_log_odds, prior_baseline_log_odds
 from bayes_nmda.inference.counts import count_constants, count_groups
-from bayes_nmda.inference.labels import attributes, constants, with_labels
+from bayes_nmda.inference.labels import constants, with_labels
 from bayes_nmda.inference.log_prior import log_prior
+from bayes_nmda.inference.origin import attributes
 from bayes_nmda.inference.predictive import difference_groups, new_trial
 from bayes_nmda.model.counts import Counts
 from bayes_nmda.model.structure import Layout

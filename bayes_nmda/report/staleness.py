@@ -12,7 +12,7 @@ from typing import Any, Final
 from bayes_nmda import paths
 from bayes_nmda.data import table_digests
 from bayes_nmda.errors import ReportError
-from bayes_nmda.inference.labels import series
+from bayes_nmda.inference.origin import series
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.provenance import digest_of, sha256, versions
 from bayes_nmda.spec.model_file import locate, resolve

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayes_nmda import paths
 from bayes_nmda.errors import StaleError, StoreError
-from bayes_nmda.inference.labels import series, versions
+from bayes_nmda.inference.origin import series, versions
 from bayes_nmda.spec.model_file import locate
 from bayes_nmda.spec.spec import load_model, model_inputs
 from bayes_nmda.store import fresh
@@ -143,7 +143,7 @@ def load(
 
 def _renewed(path: Path, spec: ModelSpec, inputs: Mapping[str, str]) -> Path:
     """Return the file, stored again if its words or digests are not those of today."""
-    from bayes_nmda.inference.labels import words
+    from bayes_nmda.inference.origin import words
 
     now = {**words(spec), "inputs": json.dumps(dict(inputs))}
     attrs = attributes(verified(path))

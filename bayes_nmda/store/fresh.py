@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.inference.labels import series, versions
+from bayes_nmda.inference.origin import series, versions
 
 if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable

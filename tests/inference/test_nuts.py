@@ -17,9 +17,10 @@ from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.errors import UsageError
 from bayes_nmda.gates import fit
 from bayes_nmda.inference import nuts
-from bayes_nmda.inference.labels import attributes, constants, with_labels
+from bayes_nmda.inference.labels import constants, with_labels
 from bayes_nmda.inference.log_prior import log_prior
 from bayes_nmda.inference.nuts import _sample, _signature
+from bayes_nmda.inference.origin import attributes
 from bayes_nmda.inference.prior_draws import prior_draws
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.random_variables import distribution_of

@@ -12,7 +12,8 @@ import bayes_nmda as nmda
 from bayes_nmda.data import TrialData
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.inference.labels import constants, with_labels
-from bayes_nmda.inference.nuts import _signature, attributes
+from bayes_nmda.inference.nuts import _signature
+from bayes_nmda.inference.origin import attributes
 from bayes_nmda.inference.predictive import drawn_error_scale, replicate, trial_log_likelihood
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.structure import Layout

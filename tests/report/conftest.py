@@ -126,8 +126,8 @@ def made_up(spec, effects) -> xr.DataTree:
     from bayes_nmda.gates.convergence import record_gates
     from bayes_nmda.inference.counts import count_constants, count_groups
     from bayes_nmda.inference.labels import constants, with_labels
-    from bayes_nmda.inference.nuts import attributes, with_information
-    from bayes_nmda.model.counts import Counts
+    from bayes_nmda.inference.origin import attributes
+    from bayes_nmda.model.counts import Counts, with_information
     from bayes_nmda.model.structure import Layout
 
     rng = np.random.default_rng(7)

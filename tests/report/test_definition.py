@@ -5,7 +5,7 @@ import pytest
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
 from bayes_nmda.errors import QueryError, ReportError
-from bayes_nmda.inference.nuts import with_information
+from bayes_nmda.model.counts import with_information
 from bayes_nmda.report.definition import load_definition, report_names
 from bayes_nmda.report.kinds import require_kinds
 from bayes_nmda.spec.model_file import model_names

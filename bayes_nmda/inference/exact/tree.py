@@ -16,13 +16,9 @@ from bayes_nmda.inference.exact.counts_tree import exact_counts, mixture_of
 from bayes_nmda.inference.exact.engine import ExactPosterior, Mixture, exact_posterior
 from bayes_nmda.inference.exact.gaussian import SCALES
 from bayes_nmda.inference.exact.matrices import Floats
-from bayes_nmda.inference.labels import (
-    PRIOR_DRAWS,
-    attributes,
-    constants,
-    with_labels,
-)
+from bayes_nmda.inference.labels import PRIOR_DRAWS, constants, with_labels
 from bayes_nmda.inference.log_prior import log_prior
+from bayes_nmda.inference.origin import attributes
 from bayes_nmda.inference.predictive import difference_groups, new_trial
 from bayes_nmda.model.counts import with_information
 from bayes_nmda.model.structure import Layout
