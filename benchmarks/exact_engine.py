@@ -123,6 +123,7 @@ def main() -> None:
     failed = int((~table["passed"]).sum())
     beyond = float((table["difference"] > 2).mean())
     drawn_each = spec.sampling.draws * spec.sampling.thin
+    kept = "" if spec.sampling.thin == 1 else f", of which {spec.sampling.draws:,} are kept,"
     lines += [
         "",
         f"A thousand scenarios at these medians: exact {1000 * exact_clock / 60:.1f} min by the"
@@ -131,8 +132,8 @@ def main() -> None:
         f" Ratio of a fit {nuts_clock / exact_clock:.1f} by the clock, {nuts_cpu / exact_cpu:.1f}"
         " of the processor.",
         "",
-        f"NUTS, {spec.sampling.chains} chains of {drawn_each:,} draws, of which"
-        f" {spec.sampling.draws:,} are kept, after {spec.sampling.tune:,} of tuning: smallest bulk"
+        f"NUTS, {spec.sampling.chains} chains of {drawn_each:,} draws{kept} after"
+        f" {spec.sampling.tune:,} of tuning: smallest bulk"
         " effective sample size per second of sampling with tuning, median of five scenarios: over"
         f" effects {median(rates):,.0f} by the clock and {median(of_cpu):,.0f} by the processor;"
         f" over every variable {median(slowest):,.0f} by the clock.",

@@ -9,9 +9,11 @@ needs and nothing more, so that ``ask`` and ``--help`` answer at once.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
@@ -20,19 +22,22 @@ from bayes_nmda import __version__
 from bayes_nmda.cli.ask import app as ask_app
 from bayes_nmda.cli.ask_options import AsJson, Model, print_json
 from bayes_nmda.errors import BayesNmdaError, StoreError, UsageError
+from bayes_nmda.paths import HOME_VARIABLE
 from bayes_nmda.query.display import text_table
 
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
+_PROJECT: Final = "--project"
 
 app = App(
     name="bayes-nmda",
     help="Bayesian evidence synthesis of NMDA-receptor antagonists for chronic pain.",
     version=__version__,
     help_format="plaintext",
-    help_epilogue="Exit codes: 0 done or nothing to do, 1 bug, 2 usage, 10 data, 11 model file, "
-    "12 a diagnostic gate failed, 13 no such quantity or no evidence, 14 report, 15 another build "
-    "holds the lock.",
+    help_epilogue="--project DIR, before or after a command: take data/, models/ and reports/ of "
+    "that folder, as BAYES_NMDA_HOME does. Exit codes: 0 done or nothing to do, 1 bug, 2 usage, "
+    "10 data, 11 model file, 12 a diagnostic gate failed, 13 no such quantity or no evidence, "
+    "14 report, 15 another build holds the lock.",
     suppress_keyboard_interrupt=False,
 )
 app.command(ask_app)
@@ -65,6 +70,7 @@ def fit(
     draws: int | None = None,
     chains: int | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Sample a model, check its gates and store it; a stored fit of the same inputs is kept.
 
@@ -120,7 +126,10 @@ def fit(
             )
         table = require_gates(tree, recorded_gates(tree))
         name = "" if stored else fits.save(tree, inputs=trials.digests).name
-    if stored:
+    if as_json:
+        about = {"model": spec.name, "stored_before": stored, "file": name, "gates": len(table)}
+        _print_rows("fit", [about | {"engine": tree.attrs["engine"]}], as_json=True)
+    elif stored:
         print(f"{spec.name}: nothing to do, a fit of these inputs is stored", file=sys.stderr)
     else:
         print(f"{spec.name}: {len(table)} gates passed; stored as {name}")
@@ -128,7 +137,10 @@ def fit(
 
 @app.command
 def report(
-    name: str = "evidence", *, force: Annotated[bool, Parameter(negative="")] = False
+    name: str = "evidence",
+    *,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build what is stale of a report and publish it if every gate passes.
 
@@ -144,7 +156,11 @@ def report(
     with _progress() as say:
         built = build_report(name, force=force, progress=say)
     print(built.message, file=sys.stderr)
-    print(built.path)
+    if as_json:
+        row = {"report": name, "path": str(built.path), "message": built.message}
+        _print_rows("report", [row], as_json=True)
+    else:
+        print(built.path)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -168,25 +184,84 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        with _project(words) as rest:
+            app(rest, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(str(error), UsageError.exit_code)
+        return _fail(str(error), UsageError.exit_code, as_json=as_json)
     except BayesNmdaError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, as_json=as_json)
     except BrokenPipeError:
         # Python flushes stdout at exit; a closed pipe must not make that a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except KeyboardInterrupt:
-        return _fail("interrupted", _INTERRUPTED)
+        return _fail("interrupted", _INTERRUPTED, as_json=as_json)
     return 0
 
 
-def _fail(message: str, code: int) -> int:
+@contextmanager
+def _project(words: list[str]) -> Iterator[list[str]]:
+    """Yield the words without ``--project DIR``; meanwhile that folder is the project.
+
+    Raises
+    ------
+    UsageError
+        If it is no folder with ``data/`` and ``models/``.
+    """
+    rest, folders = [], []
+    given = iter(words)
+    for word in given:
+        name, equals, value = word.partition("=")
+        if name == _PROJECT:
+            folders.append(value if equals else next(given, ""))
+        else:
+            rest.append(word)
+    if not folders:
+        yield rest
+        return
+    folder = Path(folders[-1]).expanduser()
+    lacks = [name for name in ("data", "models") if not (folder / name).is_dir()]
+    if not folders[-1] or lacks:
+        raise UsageError(
+            f"{_PROJECT}: found {folders[-1]!r}, which lacks {' and '.join(lacks)}/; allowed is a "
+            "folder with data/, models/ and reports/"
+        )
+    before = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = str(folder.resolve())
+    try:
+        yield rest
+    finally:
+        if before is None:
+            del os.environ[HOME_VARIABLE]
+        else:
+            os.environ[HOME_VARIABLE] = before
+
+
+def _fail(message: str, code: int, *, as_json: bool) -> int:
     print(f"error: {message}", file=sys.stderr)
+    if as_json:
+        print_json({"schema_version": 1, "error": {"code": code, **_parts(message)}})
     return code
+
+
+def _parts(message: str) -> dict[str, str | None]:
+    """Return where, what was found, what is allowed and what to do, as far as a message says it."""
+    first, *more = message.strip().split("\n")
+    where = re.match(r"(?P<it>[^;]*?):? +(?=(?:found|missing)\b)", first)
+    found = re.search(r"\b(?:found|missing) (?P<it>.+?)(?=; |, while |\. |: allowed|$)", first)
+    allowed = re.search(r"\ballowed(?: are| is|:)? (?P<it>.+?)(?=; |\. |$)", first)
+    ends = [part.end() for part in (found, allowed) if part is not None]
+    rest = first[max(ends) :].strip(" ;.:,") if ends else ""
+    parts = {"where": where, "found": found, "allowed": allowed}
+    return {
+        **{name: None if part is None else part["it"] for name, part in parts.items()},
+        "do": rest or (more[-1].strip() if more else None),
+        "message": message,
+    }
 
 
 def _print_rows(command: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:

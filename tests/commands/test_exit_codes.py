@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import signal
@@ -35,7 +36,12 @@ def test_a_mistake_has_its_exit_code_and_no_traceback(run, code, words, argument
     assert done.stderr.startswith("error: ")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    if "--json" in arguments:
+        error = json.loads(done.stdout)["error"]
+        assert error["code"] == code
+        assert f"error: {error['message']}\n" == done.stderr
+    else:
+        assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
