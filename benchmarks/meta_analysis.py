@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from record import machine, seconds, write_section
-from tests.inference.meta.dense_grid import dense_grid
+from tests.meta.dense_grid import dense_grid
 
 from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
 
