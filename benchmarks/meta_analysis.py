@@ -15,9 +15,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from record import machine, seconds, write_section
-from tests.meta.dense_grid import dense_grid
 
 from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
+from tests.meta.dense_grid import dense_grid
 
 TAUS = {
     "half-normal": ("half_normal", 0.5),
