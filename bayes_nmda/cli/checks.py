@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bayes_nmda.data import TrialData
 
 Row = dict[str, Any]
+#: Reasons of a stale report that are printed; the rest is counted.
+_SHOWN = 5
 
 
 def check_all(say: Callable[[str], None]) -> list[Row]:
@@ -173,15 +175,12 @@ def status_all() -> list[Row]:
     ReportError
         If a report definition does.
     """
-    from bayes_nmda.report.definition import load_definition, report_names
+    from bayes_nmda.report.definition import report_names
     from bayes_nmda.spec.model_file import model_names
 
-    models = {name: _model_status(name) for name in model_names()}
-    reports = [
-        _report_status(name, [models[model] for model in load_definition(name).models])
-        for name in report_names()
-    ]
-    return [*models.values(), *reports]
+    models = [_model_status(name) for name in model_names()]
+    reports = [_report_status(name) for name in report_names()]
+    return [*models, *reports]
 
 
 def _model_status(name: str) -> Row:
@@ -196,23 +195,23 @@ def _model_status(name: str) -> Row:
     return _state(f"model {name}", "fresh", f"stored as {path.name}")
 
 
-def _report_status(name: str, models: list[Row]) -> Row:
-    """Say what the models and the last good report tell; what else moved, only a build finds."""
+def _report_status(name: str) -> Row:
+    """Say whether the last good report is that of today's files, as a build decides it."""
     from bayes_nmda.report.provenance import command
-    from bayes_nmda.report.staleness import read_manifest
+    from bayes_nmda.report.staleness import read_manifest, what_is_stale
 
-    waiting = [str(row["what"]) for row in models if row["state"] != "fresh"]
     last = read_manifest(paths.latest())
     if last is None:
         return _state(f"report {name}", "missing", f"never built; run `{command(name)}`")
     if last.get("report") != name:
         why = f"the last good report is {last.get('report')!r}; run `{command(name)}`"
         return _state(f"report {name}", "missing", why)
-    if waiting:
-        why = f"not fresh: {', '.join(waiting)}; run `{command(name)}`"
+    reasons = what_is_stale(name)
+    if reasons:
+        more = f" and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+        why = f"{'; '.join(reasons[:_SHOWN])}{more}; run `{command(name)}`"
         return _state(f"report {name}", "stale", why)
-    why = f"its models are fresh; `{command(name)}` builds it anew if anything else moved"
-    return _state(f"report {name}", "built", why)
+    return _state(f"report {name}", "fresh", "that of today's data, models, code and templates")
 
 
 def _state(what: str, state: str, why: str) -> Row:

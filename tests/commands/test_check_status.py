@@ -1,7 +1,12 @@
 import json
 import shutil
 
+import pytest
+
 from bayes_nmda import paths
+from bayes_nmda.report.definition import load_definition
+from bayes_nmda.report.provenance import versions
+from bayes_nmda.report.staleness import SCHEMA_VERSION, code, inputs
 
 
 def test_check_lists_what_is_valid_and_writes_nothing(run, stored_home):
@@ -90,18 +95,32 @@ def test_status_takes_the_last_good_report_of_another_definition_for_no_report(
     assert "the last good report is 'evidence'; run `bayes-nmda report mine`" in row["why"]
 
 
-def test_status_names_the_models_that_a_report_waits_for(run, stored_home, tmp_path):
+def test_status_says_of_a_report_what_a_build_would_find(run, stored_home, tmp_path):
+    """A report needs no stored fit to be that of today's files."""
     home = tmp_path / "home"
     shutil.copytree(stored_home, home)
+    shutil.copytree(paths.reports() / "templates", home / "reports" / "templates")
     shutil.copy(paths.reports() / "evidence.toml", home / "reports")
-    reports = {}
-    for built in (False, True):
-        if built:
+    report = {"what": "report evidence"}
+    for state, change in (("missing", None), ("fresh", "build"), ("stale", "edit")):
+        if change == "build":
             (home / "reports" / "latest").mkdir()
-            manifest = home / "reports" / "latest" / "manifest.json"
-            manifest.write_text('{"report": "evidence"}', encoding="utf-8")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(paths.HOME_VARIABLE, str(home))
+                parts = {
+                    "inputs": inputs(load_definition("evidence")),
+                    "code": code(),
+                    "versions": versions(),
+                }
+            manifest = {"schema_version": SCHEMA_VERSION, "report": "evidence", **parts}
+            (home / "reports" / "latest" / "manifest.json").write_text(
+                json.dumps(manifest), encoding="utf-8"
+            )
+        elif change == "edit":
+            path = home / "models" / "nausea.toml"
+            path.write_text(path.read_text("utf-8") + "# a remark\n", encoding="utf-8")
         rows = json.loads(run("status", "--json", home=home).stdout)["rows"]
-        reports[built] = next(row for row in rows if row["what"] == "report evidence")
-    assert reports[False]["state"] == "missing"
-    assert reports[True]["state"] == "stale"
-    assert "model pain_intensity" in reports[True]["why"]
+        report = next(row for row in rows if row["what"] == "report evidence")
+        assert report["state"] == state, report
+    assert "models/nausea.toml changed" in report["why"]
+    assert "run `bayes-nmda report`" in report["why"]
