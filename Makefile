@@ -53,9 +53,8 @@ docs: $(READY) ## run the examples and the tutorial, and write their outputs
 benchmarks: $(READY) ## measure speed and write benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-requirements: $(READY) ## resolve requirements.txt anew, without addresses of registries
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --no-header --extra dev --python-version 3.12 pyproject.toml -o requirements.txt
+requirements: $(READY) ## resolve requirements.txt anew; uv writes no address of a registry
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --extra dev --python-version 3.12 pyproject.toml -o requirements.txt
 
 clean: ## remove what was built, not the last good report
 	rm -rf .venv reports/output build dist

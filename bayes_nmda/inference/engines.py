@@ -35,28 +35,12 @@ def run(
     chains: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> xr.DataTree:
-    """Return the posterior of one analysis as a DataTree with ArviZ groups.
+    """Return the posterior of one analysis by an engine, without its gates.
 
     Parameters
     ----------
-    spec
-        The analysis.
-    effects
-        Its contrasts.
-    engine
-        ``"nuts"``: No-U-Turn sampling by nutpie. ``"exact"``: without MCMC, for every model that
-        ships. ``"auto"``: exact where it applies, else NUTS.
-    seed, draws, chains
-        Instead of the numbers in the model file: one integer for all randomness, draws of a chain
-        that are kept after tuning, and chains.
-    progress
-        Called with a short text at each step.
-
-    Returns
-    -------
-    xarray.DataTree
-        Effects in the unit and with the sign of the measure. Whether it may be trusted is for
-        `bayes_nmda.diagnose` to say: a fit is returned even if its diagnostics are bad.
+    spec, effects, engine, seed, draws, chains, progress
+        As `bayes_nmda.fit` takes them, which records the gates of what this returns.
 
     Raises
     ------
@@ -66,10 +50,6 @@ def run(
         If the sampler cannot start.
     QueryError
         If no trial says anything about a ratio of counts.
-
-    References
-    ----------
-    Hoffman & Gelman 2014, J Mach Learn Res 15:1593 (NUTS).
     """
     if engine not in get_args(Engine):
         allowed = ", ".join(map(repr, get_args(Engine)))
