@@ -13,7 +13,7 @@ panels lie where it bends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -40,6 +40,8 @@ _CHUNK = 40_000
 #: Chebyshev points over the overdispersion, and those over a midpoint.
 _SPREADS, _MIDPOINTS = 12, 81
 _COARSE, _LOOKS = 161, 6
+#: Largest logarithm of a product of odds and ways that is formed as a number.
+_TAME = 600.0
 
 
 class Rule(NamedTuple):
@@ -121,41 +123,80 @@ class Conditional:
         """Return the log likelihood: the mean and covariance of the events are its derivatives."""
         del spread
         n, size = theta.shape
+        ways, log_ways = self._against_observed()
         value, gradient = np.empty(n), np.empty((n, size))
         hessian = np.empty((n, size, size))
-        found = int(np.flatnonzero((self.ways == self.observed).all(axis=1))[0])
-        products = self.ways[:, :, None] * self.ways[:, None, :]
-        block = max(1, 5 * _CHUNK // len(self.ways))
-        for first in range(0, n, block):
-            part = slice(first, first + block)
-            logits = theta[part] @ self.ways.T + self.log_ways
+        products = (ways[:, :, None] * ways[:, None, :]).reshape(len(ways), -1)
+        block = max(1, 5 * _CHUNK // len(ways))
+        tame, lattice = self._lattice(theta)
+        for rows in _blocks(np.flatnonzero(~tame), block):
+            logits = theta[rows] @ ways.T + log_ways
             top = logits.max(axis=1, keepdims=True)
             share = np.exp(logits - top)
             total = share.sum(axis=1, keepdims=True)
             share /= total
-            mean = share @ self.ways
-            value[part] = logits[:, found] - (top + np.log(total))[:, 0]
-            gradient[part] = self.observed - mean
-            second = (share @ products.reshape(len(self.ways), -1)).reshape(-1, size, size)
-            hessian[part] = mean[:, :, None] * mean[:, None, :] - second
+            mean = share @ ways
+            value[rows] = -(top + np.log(total))[:, 0]
+            gradient[rows] = -mean
+            second = (share @ products).reshape(-1, size, size)
+            hessian[rows] = mean[:, :, None] * mean[:, None, :] - second
+        for rows in _blocks(np.flatnonzero(tame), block):
+            a, b, weight = lattice
+            odds_a, odds_b = np.exp(theta[rows, :1] * a), np.exp(theta[rows, 1:] * b)
+            by_a = [odds_a * ((odds_b * b**power) @ weight.T) for power in range(3)]
+            total = by_a[0].sum(axis=1)
+            mean = np.stack([by_a[0] @ a, by_a[1].sum(axis=1)], axis=1) / total[:, None]
+            value[rows] = -np.log(total)
+            gradient[rows] = -mean
+            both = by_a[1] @ a
+            second = np.stack([by_a[0] @ a**2, both, both, by_a[2].sum(axis=1)], axis=1)
+            second = (second / total[:, None]).reshape(-1, 2, 2)
+            hessian[rows] = mean[:, :, None] * mean[:, None, :] - second
         return Derivatives(value, gradient, hessian)
 
     def value(self, theta: Floats, spread: Floats | None = None) -> Floats:
         """Return the log likelihood alone."""
         del spread
-        found = int(np.flatnonzero((self.ways == self.observed).all(axis=1))[0])
+        ways, log_ways = self._against_observed()
         value = np.empty(len(theta))
-        # ways relative to what was observed: the logits are those of their odds against it
-        ways, log_ways = self.ways - self.observed, self.log_ways - self.log_ways[found]
         block = max(1, 2 * _CHUNK // len(ways))
-        for first in range(0, len(theta), block):
-            part = slice(first, first + block)
-            logits = theta[part] @ ways.T
+        tame, lattice = self._lattice(theta)
+        for rows in _blocks(np.flatnonzero(~tame), block):
+            logits = theta[rows] @ ways.T
             logits += log_ways
             top = logits.max(axis=1)
             logits -= top[:, None]
-            value[part] = -top - np.log(np.exp(logits, out=logits).sum(axis=1))
+            value[rows] = -top - np.log(np.exp(logits, out=logits).sum(axis=1))
+        for rows in _blocks(np.flatnonzero(tame), block):
+            a, b, weight = lattice
+            odds_a, odds_b = np.exp(theta[rows, :1] * a), np.exp(theta[rows, 1:] * b)
+            value[rows] = -np.log((odds_a * (odds_b @ weight.T)).sum(axis=1))
         return value
+
+    def _against_observed(self) -> tuple[Floats, Floats]:
+        """Return ways less what was observed, and their log numbers less that of what was."""
+        found = int(np.flatnonzero((self.ways == self.observed).all(axis=1))[0])
+        return self.ways - self.observed, self.log_ways - self.log_ways[found]
+
+    def _lattice(self, theta: Floats) -> tuple[NDArray[np.bool_], tuple[Floats, Floats, Floats]]:
+        """Return where two log odds ratios are tame, and the ways as a matrix.
+
+        A sum over the ways of two arms is then a product of odds, matrix and odds, in which no
+        number overflows: as exact, and without an exponential for each way.
+        """
+        ways, log_ways = self._against_observed()
+        if self.size != 2:
+            none = np.zeros(0)
+            return np.zeros(len(theta), bool), (none, none, none[None])
+        (a, place_a), (b, place_b) = (np.unique(axis, return_inverse=True) for axis in ways.T)
+        weight = np.zeros((len(a), len(b)))
+        weight[place_a, place_b] = np.exp(np.minimum(log_ways, _TAME))
+        reach = np.abs(theta) @ np.abs(ways).max(axis=0) + log_ways.max()
+        return reach < _TAME, (a, b, weight)
+
+
+def _blocks(rows: NDArray[np.intp], size: int) -> list[NDArray[np.intp]]:
+    return np.split(rows, range(size, len(rows), size)) if len(rows) else []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -335,6 +376,24 @@ def _expit(x: Floats) -> Floats:
     return np.asarray(expit(x))
 
 
+class Panels(NamedTuple):
+    """A quadrature rule, and curves at its nodes.
+
+    Attributes
+    ----------
+    nodes, log_weight
+        Shape (node,).
+    value, slope, curvature
+        Shape (curve, node).
+    """
+
+    nodes: Floats
+    log_weight: Floats
+    value: Floats
+    slope: Floats
+    curvature: Floats
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """One log likelihood of one effect, or one at each of P points: piecewise cubic, then straight.
@@ -357,6 +416,8 @@ class Curve:
         Where a curve bends most, shape (curve,).
     sharpest
         Largest negative curvature.
+    rules
+        Rules over it that were made already, by half octaves of the narrowest deviations.
     """
 
     end: float
@@ -367,6 +428,7 @@ class Curve:
     slopes: Floats
     bend: Floats
     sharpest: float
+    rules: dict[int, Panels] = field(default_factory=dict, repr=False)
 
     @classmethod
     def through(cls, end: float, step: float, value: Floats, slope: Floats) -> Curve:
@@ -396,12 +458,19 @@ class Curve:
         found = table.at(theta[:, None])
         return cls.through(end, theta[1] - theta[0], found.value[None], found.gradient[:, 0][None])
 
-    def panels(self, root: float) -> tuple[Floats, Floats]:
-        """Return nodes and weights of Gauss-Legendre rules between the ends, shape (node,).
+    def panels(self, root: float) -> Panels:
+        """Return a composite Gauss-Legendre rule between the ends, and the curves at its nodes.
 
         A panel is short where a likelihood or the deviations, of SD ``root`` or more, are narrow,
-        or where curves begin to bend, and as long as its distance from there elsewhere.
+        or where curves begin to bend, and as long as its distance from there elsewhere. Narrowest
+        deviations that are alike share a rule, which is made once.
         """
+        half_octave = int(np.floor(2 * np.log2(root)))
+        if half_octave not in self.rules:
+            self.rules[half_octave] = self._panels(2.0 ** (0.5 * half_octave))
+        return self.rules[half_octave]
+
+    def _panels(self, root: float) -> Panels:
         edges = self.step * np.arange(self.intervals) - self.end
         curvature = -2 * self.cubic[:, 2].reshape(self.curves, -1).min(axis=0) / self.step**2
         away = np.abs(edges - np.median(self.bend))
@@ -412,7 +481,10 @@ class Curve:
         left, right = places[:-1], places[1:]
         x, w = _LEGENDRE
         half = 0.5 * (right - left)[:, None]
-        return (0.5 * (left + right)[:, None] + half * x).ravel(), (half * w).ravel()
+        nodes = (0.5 * (left + right)[:, None] + half * x).ravel()
+        return Panels(
+            nodes, np.log((half * w).ravel()), *self.at(np.tile(nodes, (self.curves, 1)), 2)
+        )
 
     def at(self, x: Floats, order: int = 0) -> list[Floats]:
         """Return value and, up to ``order``, slope and curvature; ``x`` is (P, …)."""
@@ -576,22 +648,26 @@ def averaged_widely(curve: Curve, mean: Floats, variance: Floats, order: int = 0
     beyond them it is straight, and its average over a normal distribution has a closed form. The
     two ends are the first and the last node.
     """
-    nodes, widths = curve.panels(float(np.sqrt(variance.min())))
-    value, *derivatives = curve.at(np.tile(nodes, (curve.curves, 1)), order)
-    v = variance[:, None]
-    root = np.sqrt(v)
-    score = (nodes - mean[..., None]) / root[..., None]
-    inner = (value + np.log(widths))[:, None, :] - 0.5 * score**2
-    inner -= np.log(np.sqrt(2 * np.pi) * root)[..., None]
-    tails = []
+    rule = curve.panels(float(np.sqrt(variance.min())))
+    nodes, derivatives = rule.nodes, (rule.slope, rule.curvature)[:order]
+    root = np.sqrt(variance[:, None])
+    log_share = np.empty((*mean.shape, len(nodes) + 2))
+    inner = log_share[..., 1:-1]
+    np.subtract(nodes, mean[..., None], out=inner)
+    inner *= np.sqrt(0.5) / root[..., None]
+    np.multiply(inner, inner, out=inner)
+    np.subtract((rule.value + rule.log_weight)[:, None, :], inner, out=inner)
     for side, end in ((0, -curve.end), (1, curve.end)):
         score_of_end, place = _beyond(curve, side, mean, root)
         at_end = curve.at(np.full((curve.curves, 1), end))[0]
-        tails.append(at_end - 0.5 * score_of_end**2 + _log_mills(place))
-    log_share = np.concatenate([tails[0][..., None], inner, tails[1][..., None]], axis=2)
+        mills = _log_mills(place) + np.log(np.sqrt(2 * np.pi) * root)
+        log_share[..., -side] = at_end - 0.5 * score_of_end**2 + mills
     top = log_share.max(axis=2, keepdims=True)
-    share = np.exp(log_share - top)
+    log_share -= top
+    share = np.exp(log_share, out=log_share)
     total = share.sum(axis=2, keepdims=True)
+    share /= total
+    log_average = (top + np.log(total))[..., 0] - np.log(np.sqrt(2 * np.pi) * root)
     ends = [
         np.concatenate([left, part, right], axis=1)[:, None, :]
         for part, left, right in zip(
@@ -602,7 +678,7 @@ def averaged_widely(curve: Curve, mean: Floats, variance: Floats, order: int = 0
         )
     ]
     theta = np.concatenate([[-curve.end], nodes, [curve.end]])
-    return Averaged((top + np.log(total))[..., 0], theta[None, None], share / total, tuple(ends))
+    return Averaged(log_average, theta[None, None], share, tuple(ends))
 
 
 def _beyond(curve: Curve, side: int, mean: Floats, root: Floats) -> tuple[Floats, Floats]:
@@ -718,7 +794,7 @@ def _chunks(
         2 * np.arcsinh(rule.farthest * np.sqrt(1 + variance[order] * curve.sharpest)) / rule.step
     )
     if wide.any():
-        nodes[wide] = len(curve.panels(rule.wide)[0])
+        nodes[wide] = len(curve.panels(rule.wide).nodes)
     filled = np.cumsum(nodes * width) // _CHUNK + wide  # wide ones apart
     return np.split(order, np.flatnonzero(np.diff(filled)) + 1)
 

@@ -145,6 +145,27 @@ def test_more_arms_are_independent_binomials_given_their_total() -> None:
         assert found.value(theta[None])[0] == pytest.approx(np.log(joint / total), abs=1e-10)
 
 
+def test_a_three_arm_table_is_the_sum_over_its_ways_near_and_far() -> None:
+    counts = Counts(
+        ("a",), np.zeros(2, int), np.array([3, 9]), np.array([12, 9]), np.array([2]), np.array([11])
+    )
+    ways, log_ways = counts.support(0)
+    observed = np.array([3.0, 9.0])
+    theta = np.array([[0.4, -0.6], [4.0, 9.0], [-25.0, 3.0], [30.0, 30.0], [90.0, -90.0], [0, -80]])
+    found = Conditional(ways, log_ways, observed)
+    at = found.at(theta)
+    for row, effects in enumerate(theta):
+        logits = ways @ effects + log_ways
+        value = observed @ effects + log_ways[(ways == observed).all(axis=1)][0]
+        share = special.softmax(logits)
+        mean = share @ ways
+        assert at.value[row] == pytest.approx(value - special.logsumexp(logits), abs=1e-9)
+        np.testing.assert_allclose(at.gradient[row], observed - mean, atol=1e-9)
+        spread = np.einsum("w,wi,wj->ij", share, ways - mean, ways - mean)
+        np.testing.assert_allclose(at.hessian[row], -spread, atol=1e-9)
+    np.testing.assert_allclose(found.value(theta), at.value, atol=1e-9)
+
+
 @pytest.mark.parametrize("family", ["", "_binomial", "_robust"])
 def test_derivatives_of_a_three_arm_table_are_those_of_finite_differences(family: str) -> None:
     spec = load_model(f"any_adverse_event{family}")
