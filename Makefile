@@ -37,7 +37,7 @@ check: $(READY) ## lint, types, layers, docstrings, spelling, data, models, gene
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'bayes_nmda/*.py')
 	$(BIN)/typos
-	$(BIN)/python -m bayes_nmda.data.cochrane --check
+	$(BIN)/python -m bayes_nmda.data.raw --check
 	$(BIN)/python -m bayes_nmda.spec.catalogue --check
 	$(BIN)/python docs/run_examples.py --check
 	$(BIN)/bayes-nmda check

@@ -1,4 +1,4 @@
-"""Bayesian evidence synthesis of NMDA-receptor antagonists for chronic pain.
+"""Bayesian evidence synthesis: how probable are benefits and harms that matter?
 
 Public names load on first use, so that a question to a stored posterior costs no import of PyMC.
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
     from bayes_nmda.meta.batch import meta_analyses
     from bayes_nmda.model.build import build_model
+    from bayes_nmda.project import Project, project
     from bayes_nmda.query import (
         Answer,
         average_models,
@@ -41,6 +42,7 @@ __all__ = [
     "MetaAnalysis",
     "ModelSpec",
     "Prior",
+    "Project",
     "TrialData",
     "average_models",
     "build_model",
@@ -63,6 +65,7 @@ __all__ = [
     "posterior",
     "prob_benefit",
     "prob_harm",
+    "project",
     "rank",
     "shrinkage",
     "tradeoff",
@@ -79,6 +82,7 @@ _HOMES = {
     "meta.analysis": ("MetaAnalysis", "meta_analysis"),
     "meta.batch": ("meta_analyses",),
     "model.build": ("build_model",),
+    "project": ("Project", "project"),
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
     "store.fits": ("posterior",),
 }

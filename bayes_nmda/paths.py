@@ -2,17 +2,32 @@
 
 A checkout is recognised by its ``pyproject.toml`` beside the package. An installed wheel carries
 the three folders below ``bayes_nmda/_shipped`` and is read-only; what it writes goes to the
-user's cache folder. ``BAYES_NMDA_HOME`` names another root with the same three folders.
+user's cache folder. ``BAYES_NMDA_HOME`` names another root with the same three folders, and
+`inside` one for a while.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 HOME_VARIABLE = "BAYES_NMDA_HOME"
 _PACKAGE = Path(__file__).resolve().parent
+_CURRENT: ContextVar[str | None] = ContextVar("project", default=None)
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Let ``data/``, ``models/`` and ``reports/`` of a folder be those that are read meanwhile."""
+    token = _CURRENT.set(str(folder))
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
 
 
 @cache
@@ -26,7 +41,7 @@ def _root(home: str | None) -> tuple[Path, bool]:
 
 def root() -> Path:
     """Return the folder that holds ``data/``, ``models/`` and ``reports/``."""
-    return _root(os.environ.get(HOME_VARIABLE))[0]
+    return _root(_CURRENT.get() or os.environ.get(HOME_VARIABLE))[0]
 
 
 def data() -> Path:
@@ -40,7 +55,7 @@ def models() -> Path:
 
 
 def reports() -> Path:
-    """Return the folder of report definitions, templates and the last good report."""
+    """Return the folder of report definitions and the last good report."""
     return root() / "reports"
 
 
@@ -52,7 +67,7 @@ def latest() -> Path:
 
 def output() -> Path:
     """Return the folder that fits and builds are written to; it need not exist yet."""
-    path, writable = _root(os.environ.get(HOME_VARIABLE))
+    path, writable = _root(_CURRENT.get() or os.environ.get(HOME_VARIABLE))
     if writable:
         return path / "reports" / "output"
     from platformdirs import user_cache_path

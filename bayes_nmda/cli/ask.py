@@ -6,29 +6,29 @@ and the queries need NumPy. The one exception is ``evidence-map``, which reads t
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Final, Literal
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
 from bayes_nmda import query
 from bayes_nmda.cli.ask_options import (
-    ALL,
     OWN,
     AsJson,
     AtLeast,
-    Cells,
-    Drug,
     Model,
     OnScale,
     Target,
     draws_from,
+    named,
     print_answer,
     print_json,
 )
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.selection import SELECTORS
-from bayes_nmda.terms import AGAINST, RESPONDERS
+from bayes_nmda.terms import AGAINST
 
 app = App(
     name="ask",
@@ -36,6 +36,35 @@ app = App(
     help_format="plaintext",
 )
 _NEEDED: Final = "NNT"
+
+
+def _one_of(what: str, words: Iterable[str]) -> str:
+    known = ", ".join(words)
+    return f"{what}{f': {known}' if known else ''}; may be repeated. Default: all."
+
+
+#: The words of the project that the command line was started for, in the help of its options.
+_WORDS: Final = load_vocabulary()
+Drug = Annotated[
+    list[str] | None, Parameter(negative="", help=_one_of("A drug", _WORDS.treatments))
+]
+Route = Annotated[list[str] | None, Parameter(negative="", help=_one_of("A route", _WORDS.routes))]
+Timepoint = Annotated[
+    list[str] | None, Parameter(negative="", help=_one_of("A timepoint", _WORDS.timepoints))
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Which cells a question is about."""
+
+    drug: Drug = None
+    route: Route = None
+    timepoint: Timepoint = None
+
+
+ALL: Final = Cells()
 
 
 @app.command
@@ -74,7 +103,7 @@ def harm(
 
 @app.command
 def responders(
-    model: Model = "responder_30",
+    model: Annotated[str, Parameter(help="A model of responders; by default the project's.")] = "",
     *,
     cells: Cells = ALL,
     at_least: AtLeast = None,
@@ -84,14 +113,15 @@ def responders(
 ) -> None:
     """Print how probably more people respond to a drug; with NNT, how many need it for one more.
 
-    A response is a fall of one person's own pain by 30 or 50 %. How many respond is
-    another quantity than a difference between mean scores.
+    A response is a change within one person. How many respond is another quantity than a
+    difference between mean scores.
     """
-    draws = draws_from(model)
-    if draws.attrs.get("outcome") not in RESPONDERS:
+    draws = draws_from(named("model", model, "responders"))
+    known = draws.vocabulary.of_class("responder")
+    if known and draws.attrs.get("outcome") not in known:
         raise QueryError(
             f"model: found {model!r}, which is about {draws.attrs.get('outcome')}; allowed are "
-            f"models of {' or '.join(RESPONDERS)}"
+            f"models of {' or '.join(known)}"
         )
     if scale.measure != _NEEDED:
         answer = query.prob_benefit(
@@ -111,10 +141,12 @@ def responders(
 @app.command
 def tradeoff(
     *,
-    benefit: Annotated[str, Parameter(help="The model of the benefit.")] = "pain_intensity",
+    benefit: Annotated[
+        str, Parameter(help="The model of the benefit; by default the project's.")
+    ] = "",
     harm: Annotated[
-        str, Parameter(help="The model of the harm, one of counts.")
-    ] = "any_adverse_event",
+        str, Parameter(help="The model of the harm, one of counts; by default the project's.")
+    ] = "",
     cells: Cells = ALL,
     at_least: AtLeast = None,
     at_most: Annotated[
@@ -144,7 +176,8 @@ def tradeoff(
     as_json: AsJson = False,
 ) -> None:
     """Print how probably a drug helps by at least so much and harms at most so many."""
-    of_benefit, of_harm = draws_from(benefit), draws_from(harm)
+    of_benefit = draws_from(named("benefit", benefit, "benefit"))
+    of_harm = draws_from(named("harm", harm, "harm"))
     answer = query.tradeoff(
         of_benefit,
         of_harm,
@@ -253,7 +286,7 @@ def evidence_map(
     *,
     drug: Drug = None,
     outcome: Annotated[list[str] | None, Parameter(negative="")] = None,
-    comparator: Literal["placebo", "active"] | None = None,
+    comparator: str | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Print how many trials and people stand behind each drug, route, outcome and timepoint.
@@ -261,9 +294,9 @@ def evidence_map(
     Parameters
     ----------
     outcome
-        An outcome, such as pain_intensity; may be repeated. Default: all.
+        An outcome; may be repeated. Default: all.
     comparator
-        Placebo, or another medicine. Default: any.
+        The project's reference, or its word for all others. Default: any.
     """
     from bayes_nmda.data import load_trials
 

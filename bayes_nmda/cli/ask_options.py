@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from bayes_nmda import query
+from bayes_nmda.data.vocabulary import load_vocabulary
+from bayes_nmda.errors import UsageError
 from bayes_nmda.query.display import text_table
 
 #: Longer answers are a table without sentences.
@@ -28,21 +30,6 @@ _DETAIL: Final = frozenset(
 #: What an answer says about itself that a reader of its table must know.
 _NOTES: Final = ("estimand", "assumes", "left_out")
 
-Drug = Annotated[
-    list[str] | None,
-    Parameter(negative="", help="A drug, such as ketamine; may be repeated. Default: all."),
-]
-Route = Annotated[
-    list[str] | None,
-    Parameter(negative="", help="A route, such as intravenous; may be repeated. Default: all."),
-]
-Timepoint = Annotated[
-    list[str] | None,
-    Parameter(
-        negative="",
-        help="A timepoint of the review: immediate, short, medium; may be repeated. Default: all.",
-    ),
-]
 AtLeast = Annotated[
     list[float] | None,
     Parameter(
@@ -65,17 +52,7 @@ ControlRisk = Annotated[
 AsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="Print one JSON document instead of text.")
 ]
-Model = Annotated[str, Parameter(help="A model in models/, such as pain_intensity.")]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Which cells a question is about."""
-
-    drug: Drug = None
-    route: Route = None
-    timepoint: Timepoint = None
+Model = Annotated[str, Parameter(help="A model in models/.")]
 
 
 @Parameter(name="*")
@@ -94,8 +71,21 @@ class OnScale:
     control_risk: ControlRisk = None
 
 
-ALL: Final = Cells()
 OWN: Final = OnScale()
+
+
+def named(option: str, model: str, question: str) -> str:
+    """Return the name of a model, that of the project's question where none is given.
+
+    Raises
+    ------
+    UsageError
+        If neither names one.
+    """
+    name = model or str(getattr(load_vocabulary(), question))
+    if not name:
+        raise UsageError(f"{option}: found no model; name one in models/")
+    return name
 
 
 def draws_from(model: str) -> query.Draws:

@@ -57,8 +57,8 @@ def _valid(what: str, found: str) -> Row:
 
 
 def _raw(trials: TrialData) -> list[Row]:
-    """Compare the tables with what the raw files make; a wheel carries no raw files to compare."""
-    from bayes_nmda.data.cochrane import added_rows, build_tables, differing_files
+    """Compare the tables with what the raw files make, where a project has any."""
+    from bayes_nmda.data.raw import added_rows, build_tables, differing_files
 
     if not (trials.path / "raw").is_dir():
         return []
@@ -67,7 +67,7 @@ def _raw(trials: TrialData) -> list[Row]:
     if stale:
         raise DataError(
             f"data: found {', '.join(stale)} other than raw/ and the hand-written tables make "
-            "them; run `python -m bayes_nmda.data.cochrane`"
+            "them; run `python -m bayes_nmda.data.raw`"
         )
     added = sum(map(len, added_rows(trials.path, files).values()))
     and_rows = f", and {added} {'row' if added == 1 else 'rows'} that somebody added"
@@ -133,15 +133,18 @@ def _modelled(trials: TrialData) -> Row:
 
     Subgroups and analyses that a decision names are left out with the reason that it gives.
     """
+    from bayes_nmda.data import load_vocabulary
     from bayes_nmda.spec.spec import load_model, model_names
 
+    words = load_vocabulary()
     selected = {(s.outcome, s.comparator) for s in (load_model(n).select for n in model_names())}
     decided = _decided(trials)
     columns = (trials.analyses[name] for name in ("analysis", "outcome", "comparator"))
     missing = [
         f"{analysis} ({outcome} against {comparator})"
         for analysis, outcome, comparator in zip(*columns, strict=True)
-        if (outcome, "placebo" if comparator == "placebo" else "active") not in selected
+        if (outcome, words.reference if comparator == words.reference else words.others)
+        not in selected
         and analysis not in decided
     ]
     if missing:

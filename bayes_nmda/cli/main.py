@@ -19,7 +19,6 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from bayes_nmda import __version__
-from bayes_nmda.cli.ask import app as ask_app
 from bayes_nmda.cli.ask_options import AsJson, Model, print_json
 from bayes_nmda.errors import BayesNmdaError, StoreError, UsageError
 from bayes_nmda.paths import HOME_VARIABLE
@@ -31,7 +30,7 @@ _PROJECT: Final = "--project"
 
 app = App(
     name="bayes-nmda",
-    help="Bayesian evidence synthesis of NMDA-receptor antagonists for chronic pain.",
+    help="Bayesian evidence synthesis: how probable are benefits and harms that matter?",
     version=__version__,
     help_format="plaintext",
     help_epilogue="--project DIR, before or after a command: take data/, models/ and reports/ of "
@@ -40,7 +39,7 @@ app = App(
     "14 report, 15 another build holds the lock.",
     suppress_keyboard_interrupt=False,
 )
-app.command(ask_app)
+app.command("bayes_nmda.cli.ask:app", name="ask")  # read when --project is known
 
 
 @app.command

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from bayes_nmda.data.plain import trials_from
     from bayes_nmda.data.reading import table_digests
     from bayes_nmda.data.tables import TrialData, load_trials
+    from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
 
 __all__ = [
     "TrialData",
+    "Vocabulary",
     "apply_decisions",
     "decisions_for",
     "load_trials",
+    "load_vocabulary",
     "table_digests",
     "trials_from",
 ]
@@ -28,6 +31,8 @@ _HOMES = {
     "decisions_for": "decisions",
     "table_digests": "reading",
     "trials_from": "plain",
+    "Vocabulary": "vocabulary",
+    "load_vocabulary": "vocabulary",
 }
 
 

@@ -21,7 +21,7 @@ type Row = dict[str, str]
 
 
 def table_digests(path: str | Path | None = None) -> dict[str, str]:
-    """Return the SHA-256 of every table file of a data folder, by file name.
+    """Return the SHA-256 of every table of a data folder and of its vocabulary, by file name.
 
     Imports neither pandas nor pandera.
 
@@ -38,7 +38,7 @@ def table_digests(path: str | Path | None = None) -> dict[str, str]:
     folder = paths.data() if path is None else Path(path)
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.glob("*.csv"))
+        for file in sorted([*folder.glob("*.csv"), *folder.glob("vocabulary.toml")])
     }
 
 

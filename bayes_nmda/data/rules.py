@@ -12,7 +12,7 @@ from typing import Final
 
 import pandas as pd
 
-from bayes_nmda.terms import DRUGS
+from bayes_nmda.data.vocabulary import load_vocabulary
 
 type Holds = Callable[[pd.DataFrame], pd.Series[bool]]
 
@@ -23,7 +23,7 @@ class Rule:
 
     columns: tuple[str, ...]
     holds: Holds
-    allowed: str
+    allowed: str | Callable[[], str]
     advice: str
 
 
@@ -91,7 +91,14 @@ def _inside_scale(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _treatment_drug(frame: pd.DataFrame) -> pd.Series[bool]:
-    return (frame["role"] != "treatment") | frame["drug"].isin(DRUGS)
+    known = load_vocabulary().treatments
+    named = frame["drug"].isin(known) if known else frame["drug"] != ""
+    return (frame["role"] != "treatment") | named
+
+
+def _treatments() -> str:
+    known = load_vocabulary().treatments
+    return (", ".join(known) or "a drug") + " in treatment arms"
 
 
 _CONTINUOUS, _BINARY = equals("kind", "continuous"), equals("kind", "binary")
@@ -126,8 +133,8 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         Rule(
             ("drug", "role"),
             _treatment_drug,
-            ", ".join(DRUGS) + " in treatment arms",
-            "correct the drug or the role",
+            _treatments,
+            "correct the drug or the role, or add the drug to vocabulary.toml",
         ),
     ),
     "outcomes": (

@@ -101,7 +101,8 @@ def _problem(table: Table, frame: pd.DataFrame, case: dict[Any, Any]) -> Problem
         rule = RULES[table.name][int(str(case["check"]))]
         found = ", ".join(f"{name} {quoted(frame.at[row, name])}" for name in rule.columns)
         column = rule.columns[0]
-        return Problem(table.path, row + 2, column, found, rule.allowed, rule.advice)
+        allowed = rule.allowed if isinstance(rule.allowed, str) else rule.allowed()
+        return Problem(table.path, row + 2, column, found, allowed, rule.advice)
     allowed, _, advice = str(case["check"]).partition(_SPLIT)
     column = str(case["column"])
     return Problem(table.path, row + 2, column, quoted(frame.at[row, column]), allowed, advice)

@@ -20,6 +20,7 @@ from bayes_nmda.data.descriptor import read_package
 from bayes_nmda.data.frames import typed_frame
 from bayes_nmda.data.problems import Problem, raise_for
 from bayes_nmda.data.reading import read_sheet, table_digests
+from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
 from bayes_nmda.errors import UsageError
 
 #: Tables that only the builder reads.
@@ -101,6 +102,11 @@ class TrialData:
         arms = self.arms[pd.MultiIndex.from_frame(self.arms[["trial", "arm"]]).isin(used)]
         trials = self.trials[self.trials["trial"].isin(records["trial"])]
         return replace(self, outcomes=records, arms=arms, trials=trials)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the folder that the tables came from, else those of the project."""
+        return load_vocabulary(self.path)
 
     def _summary(self) -> list[tuple[str, str]]:
         outcomes = self.outcomes

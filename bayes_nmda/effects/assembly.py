@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from bayes_nmda.data.crossover import same_people
-from bayes_nmda.effects.contrasts import TrialTables, arm_records, in_order, pairs
+from bayes_nmda.effects.contrasts import arm_records, in_order, pairs
 from bayes_nmda.effects.covariance import check_positive_definite
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.measures import (
@@ -34,6 +34,7 @@ from bayes_nmda.errors import QueryError, SpecError
 from bayes_nmda.terms import AGAINST, AS_PARALLEL, COUNTED_ONCE, PAIRED, Measure, cell_label
 
 if TYPE_CHECKING:
+    from bayes_nmda.data import TrialData, Vocabulary
     from bayes_nmda.spec.spec import ModelSpec
 
 
@@ -117,7 +118,7 @@ def _joined_flags(
     return joined
 
 
-def effect_table(trials: TrialTables, spec: ModelSpec) -> EffectTable:
+def effect_table(trials: TrialData, spec: ModelSpec) -> EffectTable:
     """Return the effects of all contrasts that a model is about, with their covariance.
 
     Parameters
@@ -154,10 +155,10 @@ def effect_table(trials: TrialTables, spec: ModelSpec) -> EffectTable:
     """
     measure = known_measure(spec.measure)
     if trials.contrasts is not None:
-        return _given(trials.contrasts, spec, measure)
+        return _given(trials.contrasts, spec, measure, trials.vocabulary)
     kind = KINDS[measure]
     records = arm_records(trials, outcome=spec.select.outcome, kind=kind)
-    rows = pairs(records, comparator=spec.select.comparator)
+    rows = pairs(records, comparator=spec.select.comparator, words=trials.vocabulary)
     check_one_scale(rows, measure)
     effects = contrast_effects(rows, measure)
     sign = orientation(rows, measure, spec.benefit)
@@ -184,10 +185,12 @@ def effect_table(trials: TrialTables, spec: ModelSpec) -> EffectTable:
     if spec.supplement is None:
         return table
     added = supplement_rows(trials, spec, taken=set(table.frame["trial_id"]))
-    return _joined(table, added, spec)
+    return _joined(table, added, spec, trials.vocabulary)
 
 
-def _given(contrasts: pd.DataFrame, spec: ModelSpec, measure: Measure) -> EffectTable:
+def _given(
+    contrasts: pd.DataFrame, spec: ModelSpec, measure: Measure, words: Vocabulary
+) -> EffectTable:
     """Return the table of effects that a DataFrame gave as such; their errors are independent."""
     rows = contrasts[contrasts["outcome"] == spec.select.outcome]
     if rows.empty:
@@ -221,7 +224,9 @@ def _given(contrasts: pd.DataFrame, spec: ModelSpec, measure: Measure) -> Effect
         **dict.fromkeys(["stratum", "rob", "route_basis", "flags"], ""),
         **dict.fromkeys(["mean_t", "sd_t", "mean_c", "sd_c"], np.nan),
     )
-    frame = frame.iloc[in_order(frame, "drug", "route", "trial")].reset_index(drop=True)
+    frame = frame.iloc[in_order(frame, "drug", "route", "trial", words=words)].reset_index(
+        drop=True
+    )
     columns = [*_LABELS, "yi", "sei", *_NUMBERS["continuous"], *_REMARKS]
     matrix = np.diag(frame["sei"].to_numpy(dtype=float) ** 2)
     return EffectTable(frame[columns], locked(matrix), measure, spec.unit)
@@ -246,7 +251,9 @@ def _in_words(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     )
 
 
-def _joined(table: EffectTable, added: Supplement, spec: ModelSpec) -> EffectTable:
+def _joined(
+    table: EffectTable, added: Supplement, spec: ModelSpec, words: Vocabulary
+) -> EffectTable:
     """Return the review's contrasts and those of abstracts, whose errors are their own."""
     reference = spec.reference_correlation
     if added.correlated.any() and reference is None:
@@ -263,7 +270,7 @@ def _joined(table: EffectTable, added: Supplement, spec: ModelSpec) -> EffectTab
     own = _in_words(added.frame, KINDS[table.measure]).assign(yi=added.yi, sei=np.sqrt(vi))
     of_review = table.frame.assign(abstract_id="", locator="")
     frame = pd.concat([of_review, own[of_review.columns]], ignore_index=True)
-    order = in_order(frame, "drug", "route", "trial")
+    order = in_order(frame, "drug", "route", "trial", words=words)
     return EffectTable(
         frame=frame.iloc[order].reset_index(drop=True),
         covariance=locked(block_diag(table.covariance, np.diag(vi))[np.ix_(order, order)]),

@@ -7,7 +7,7 @@ names, or two records of one arm, are refused here.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 from bayes_nmda.data.agreement import contradictions
 from bayes_nmda.data.crossover import FIRST_PERIOD, RANDOMISED, crossed
 from bayes_nmda.data.plain import NO_ROUTE
+from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
 from bayes_nmda.errors import DataError, QueryError
-from bayes_nmda.terms import AGAINST, cell_label, glossary_order
+from bayes_nmda.terms import AGAINST, cell_label
+
+if TYPE_CHECKING:
+    from bayes_nmda.data import TrialData
 
 #: What must agree for two arms to be compared.
 OCCASION: Final = ["trial", "timepoint", "instrument", "stratum"]
@@ -25,35 +29,6 @@ _TEXT: Final = ["timepoint", "instrument"]
 _TRIAL_TEXT: Final = ["label", "rob_randomisation", "design"]
 _ARM_TEXT: Final = ["role", "drug", "route", "route_basis", "comparator", "stratum", "merged_from"]
 _NUMBERS: Final = {"continuous": ["mean", "sd", "n"], "binary": ["events", "n"]}
-
-
-class TrialTables(Protocol):
-    """What the effects stage reads of the data: four tables, as described in ``data/``."""
-
-    @property
-    def trials(self) -> pd.DataFrame:
-        """One row a trial."""
-        ...
-
-    @property
-    def arms(self) -> pd.DataFrame:
-        """One row an arm."""
-        ...
-
-    @property
-    def outcomes(self) -> pd.DataFrame:
-        """One row a reported result of an arm."""
-        ...
-
-    @property
-    def abstract_outcomes(self) -> pd.DataFrame:
-        """One row a result printed in an abstract or a registry; read on request only."""
-        ...
-
-    @property
-    def contrasts(self) -> pd.DataFrame | None:
-        """One row an effect, where a DataFrame gave effects and no arms."""
-        ...
 
 
 def _text(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -79,7 +54,7 @@ def _flags(records: pd.DataFrame) -> pd.Series:
     return pd.Series(joined, index=records.index, dtype="object")
 
 
-def arm_records(tables: TrialTables, *, outcome: str, kind: str) -> pd.DataFrame:
+def arm_records(tables: TrialData, *, outcome: str, kind: str) -> pd.DataFrame:
     """Return the records of one outcome, each with what is known of its arm and trial.
 
     Parameters
@@ -198,7 +173,9 @@ def check_people_count_once(records: pd.DataFrame, *, kind: str) -> None:
     )
 
 
-def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
+def pairs(
+    records: pd.DataFrame, *, comparator: str, words: Vocabulary | None = None
+) -> pd.DataFrame:
     """Return one row a contrast: a treatment arm beside its control arm, in canonical order.
 
     Parameters
@@ -206,15 +183,17 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
     records
         Records of one outcome, from `arm_records`.
     comparator
-        ``"placebo"`` or another comparator by name; ``"active"`` is any but placebo.
+        By name, ``"placebo"``; the word of the vocabulary for all but its reference, ``"active"``.
+    words
+        Vocabulary of the records; that of the project by default.
 
     Returns
     -------
     DataFrame
         Columns of the treatment arm end in ``_t``, of the control arm in ``_c``; `crossed` is true
         where the trial is a crossover and the numbers are not of its first period; labels are
-        `contrast`, `comparison`, `cell` and `partition`. A comparator other than placebo ends the
-        labels of cell and partition (``"ketamine/oral/short vs methadone"``): no cell mixes two.
+        `contrast`, `comparison`, `cell` and `partition`. A comparator other than the reference ends
+        the labels of cell and partition, ``"ketamine/oral/short vs methadone"``: no cell mixes two.
 
     Raises
     ------
@@ -225,8 +204,9 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
     """
     controls = records[records["role"] == "control"]
     wanted = controls["comparator"] == comparator
-    if comparator == "active":
-        wanted = ~controls["comparator"].isin(["placebo", ""])
+    words = load_vocabulary() if words is None else words
+    if comparator == words.others:
+        wanted = ~controls["comparator"].isin([words.reference, ""])
     treated = records[records["role"] == "treatment"]
     shared = [*OCCASION, "outcome", *_TRIAL_TEXT, RANDOMISED]
     shared = [name for name in shared if name in records]
@@ -239,8 +219,8 @@ def pairs(records: pd.DataFrame, *, comparator: str) -> pd.DataFrame:
     if nameless.any():
         arms = sorted(set(rows.loc[nameless, "trial"] + " " + rows.loc[nameless, "arm_t"]))
         raise DataError(f"arms.csv: {', '.join(arms)}: a treatment arm needs a drug and a route")
-    rows = labelled(rows.assign(crossed=crossed(rows, _first_period(rows))))
-    return rows.iloc[in_order(rows, "drug_t", "route_t")].reset_index(drop=True)
+    rows = labelled(rows.assign(crossed=crossed(rows, _first_period(rows))), words)
+    return rows.iloc[in_order(rows, "drug_t", "route_t", words=words)].reset_index(drop=True)
 
 
 def _first_period(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -252,17 +232,18 @@ def _first_period(rows: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(marks.all(axis=1))
 
 
-def labelled(rows: pd.DataFrame) -> pd.DataFrame:
+def labelled(rows: pd.DataFrame, words: Vocabulary) -> pd.DataFrame:
     """Return the rows with the names of partition, cell, comparison and contrast."""
     columns = [rows[name] for name in ("drug_t", "route_t", "timepoint")]
     keys = list(zip(*columns, strict=True))
     cell = pd.Series([cell_label(*key) for key in keys], index=rows.index)
     partition = pd.Series([cell_label(*key[:2]) for key in keys], index=rows.index)
-    against = rows["comparator_c"].map(lambda text: "" if text == "placebo" else f"{AGAINST}{text}")
-    partition, cell = partition + against, cell + against
+    against = AGAINST + rows["comparator_c"]
+    named = against.where(rows["comparator_c"] != words.reference, "")
+    comparison = rows["label"] + ": " + partition + against
+    partition, cell = partition + named, cell + named
     stratum = rows["stratum"].map(lambda text: f" ({text})" if text else "")
-    placebo = rows["comparator_c"].map(lambda text: " vs placebo" if text == "placebo" else "")
-    comparison = rows["label"] + ": " + partition + placebo + stratum
+    comparison = comparison + stratum
     arms = " [" + rows["arm_t"] + ", " + rows["arm_c"] + "]"
     ambiguous = arms.groupby(comparison).transform("nunique") > 1
     contrast = rows["label"] + ": " + cell + stratum
@@ -277,8 +258,10 @@ def labelled(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(contrast=rows["contrast"].where(~again, named))
 
 
-def in_order(rows: pd.DataFrame, drug: str, route: str, label: str = "label") -> list[int]:
-    """Return the positions of rows in the order of the glossary, then of trials.
+def in_order(
+    rows: pd.DataFrame, drug: str, route: str, label: str = "label", *, words: Vocabulary
+) -> list[int]:
+    """Return the positions of rows in the order of the vocabulary, then of trials.
 
     Parameters
     ----------
@@ -286,10 +269,12 @@ def in_order(rows: pd.DataFrame, drug: str, route: str, label: str = "label") ->
         Contrasts with `timepoint` and `contrast`.
     drug, route, label
         Names of the columns of drug, route and trial.
+    words
+        Their vocabulary.
     """
-    words = zip(rows[drug], rows[route], rows["timepoint"], strict=True)
+    places = zip(rows[drug], rows[route], rows["timepoint"], strict=True)
     keys = [
-        (*(glossary_order(str(word)) for word in three), trial, contrast)
-        for three, trial, contrast in zip(words, rows[label], rows["contrast"], strict=True)
+        (*(words.order(str(part)) for part in place), trial, contrast)
+        for place, trial, contrast in zip(places, rows[label], rows["contrast"], strict=True)
     ]
     return sorted(range(len(keys)), key=keys.__getitem__)

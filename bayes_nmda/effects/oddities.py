@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_nmda.data.decisions import targets
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.effects.binary import log_or
 from bayes_nmda.effects.continuous import mean_difference, smd
 
@@ -281,8 +282,8 @@ def _far_outside(contrasts: pd.DataFrame) -> Iterator[_Oddity]:
     same effect with the other sign would not be odd, the arms may have been exchanged.
     """
     known = contrasts[np.isfinite(contrasts["effect"]) & np.isfinite(contrasts["variance"])]
-    known = known.assign(placebo=known["comparator"] == "placebo")
-    for _, group in known.groupby(["outcome", "placebo"], sort=False):
+    known = known.assign(reference=known["comparator"] == load_vocabulary().reference)
+    for _, group in known.groupby(["outcome", "reference"], sort=False):
         for _, row in group.iterrows():
             others = group[(group["trial"] != row["trial"])]
             if others["trial"].nunique() < _OTHERS:

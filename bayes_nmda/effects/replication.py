@@ -7,7 +7,7 @@ is reproduced if ours differs by no more than half its last digit.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,11 @@ from scipy.stats import norm
 
 from bayes_nmda.effects.binary import log_rr
 from bayes_nmda.effects.continuous import mean_difference, smd_revman
-from bayes_nmda.effects.contrasts import TrialTables
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.pooling import pool
+
+if TYPE_CHECKING:
+    from bayes_nmda.data import TrialData
 
 #: The review's intervals.
 LEVEL: Final = 0.95
@@ -26,20 +28,6 @@ ROUNDING: Final = 1e-6
 _QUANTITIES: Final = ["estimate", "ci_low", "ci_high", "weight"]
 _KEYS: Final = ["id", "kind", "analysis", "subgroup", "trial", "outcome", "timepoint", "measure"]
 _ARM_NUMBERS: Final = ["mean", "sd", "n", "events"]
-
-
-class PublishedTables(TrialTables, Protocol):
-    """What replication reads of the data, beside the tables of trials."""
-
-    @property
-    def published(self) -> pd.DataFrame:
-        """One row a published number with its interval."""
-        ...
-
-    @property
-    def decisions(self) -> pd.DataFrame:
-        """One row a decision."""
-        ...
 
 
 def _column(rows: pd.DataFrame, name: str) -> Floats:
@@ -120,7 +108,7 @@ def _decisions(published: pd.DataFrame, decisions: pd.DataFrame) -> list[str]:
     return [";".join(named.get(str(identifier), [])) for identifier in published["id"]]
 
 
-def replication(trials: PublishedTables) -> pd.DataFrame:
+def replication(trials: TrialData) -> pd.DataFrame:
     """Return every printed row and pooled result of the review beside our own computation.
 
     Parameters

@@ -17,14 +17,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayes_nmda.effects.contrasts import TrialTables, labelled
+from bayes_nmda.data.vocabulary import load_vocabulary
+from bayes_nmda.effects.contrasts import labelled
 from bayes_nmda.effects.conversions import p_values
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.printed import OF_ARMS, OF_DIFFERENCES, numbers_on_scale
 from bayes_nmda.errors import DataError, SpecError, UsageError
-from bayes_nmda.terms import ABSTRACT, DRUGS, PAIRED
+from bayes_nmda.terms import ABSTRACT, PAIRED
 
 if TYPE_CHECKING:
+    from bayes_nmda.data import TrialData
     from bayes_nmda.spec.settings import Abstract
     from bayes_nmda.spec.spec import ModelSpec
 
@@ -72,7 +74,7 @@ class Supplement:
         return np.isnan(self.se)
 
 
-def supplement_rows(trials: TrialTables, spec: ModelSpec, *, taken: Collection[str]) -> Supplement:
+def supplement_rows(trials: TrialData, spec: ModelSpec, *, taken: Collection[str]) -> Supplement:
     """Return the results of abstracts that a model file adds, as contrasts.
 
     Parameters
@@ -131,7 +133,7 @@ def supplement_rows(trials: TrialTables, spec: ModelSpec, *, taken: Collection[s
     columns = {name: [number[name] for number in numbers] for name in ("yi", "se", "se_t", "se_c")}
     values = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
     values["yi"] = values["yi"] * np.asarray(turned, dtype=np.float64)
-    return Supplement(labelled(pd.DataFrame(records)), **values)
+    return Supplement(labelled(pd.DataFrame(records), trials.vocabulary), **values)
 
 
 def _by(table: pd.DataFrame, *names: str) -> dict[tuple[str, ...], Record]:
@@ -170,11 +172,13 @@ def _obstacles(
         yield "its trial or arms are not in trials.csv and arms.csv, or were left out by select()"
         return
     treated, control = (arms[key] for key in keys)
-    if treated["role"] != "treatment" or treated["drug"] not in DRUGS or not treated["route"]:
-        yield f"arm {keys[0][1]} has no drug of the glossary, or no route"
+    words = load_vocabulary()
+    named = treated["drug"] in words.treatments if words.treatments else treated["drug"]
+    if treated["role"] != "treatment" or not named or not treated["route"]:
+        yield f"arm {keys[0][1]} has no drug of the vocabulary, or no route"
     comparator = str(control["comparator"])
     if control["role"] != "control" or (
-        comparator in {"placebo", ""} if against == "active" else comparator != against
+        comparator in {words.reference, ""} if against == words.others else comparator != against
     ):
         yield f"arm {keys[1][1]} counts as {comparator!r}; the model compares with {against!r}"
     design = {"paired": "paired", "na": "parallel"}.get(str(result["crossover_analysis"]), "")

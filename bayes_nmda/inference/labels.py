@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.terms import AGAINST, SEPARATOR
 
 if TYPE_CHECKING:
@@ -20,13 +21,14 @@ def with_labels(draws: xr.Dataset) -> xr.Dataset:
     if draws.attrs or any(variable.attrs for variable in draws.variables.values()):
         draws = draws.drop_attrs()
     labels: dict[str, tuple[str, list[str]]] = {}
+    reference = load_vocabulary().reference
     for dim, parts in (("cell", ("drug", "route", "timepoint")), ("partition", ("drug", "route"))):
         if dim not in draws.dims:
             continue
         named = [str(label).partition(AGAINST) for label in draws[dim].to_numpy()]
         split = [drug_route.split(SEPARATOR) for drug_route, _, _ in named]
         name = "comparator" if dim == "cell" else f"{dim}_comparator"
-        labels[name] = (dim, [comparator or "placebo" for _, _, comparator in named])
+        labels[name] = (dim, [comparator or reference for _, _, comparator in named])
         for position, part in enumerate(parts):
             values = [words[position] if position < len(words) else "" for words in split]
             labels[part if dim == "cell" else f"partition_{part}"] = (dim, values)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query.display import html_table, markdown_table, text_table
-from bayes_nmda.terms import RESPONDERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,11 +171,15 @@ def answer_of(
 
 def estimand_of(draws: Draws) -> dict[str, str]:
     """Return what kind of quantity a fit is about, where it is easily taken for another."""
-    if draws.attrs.get("outcome") not in RESPONDERS:
+    words = draws.vocabulary
+    if draws.attrs.get("outcome") not in words.of_class("responder"):
         return {}
+    measured = words.of_class("benefit")
+    what = words.outcome(measured[0]).said if measured else "score"
     return {
         "estimand": "A response is a change within one patient: it counts the people whose own "
-        "pain fell by so much. A difference between the mean scores of groups is another quantity."
+        f"{what} fell by so much. A difference between the mean scores of groups is another "
+        "quantity."
     }
 
 

@@ -15,14 +15,12 @@ from bayes_nmda.data.crossover import FIRST_PERIOD, RANDOMISED, crossed, same_pe
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query.answer import Answer
 from bayes_nmda.query.words import alternatives
-from bayes_nmda.terms import DRUGS, OUTCOMES, glossary_order
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayes_nmda.data import TrialData
+    from bayes_nmda.data import TrialData, Vocabulary
 
-_COMPARATORS: Final = ("placebo", "active")
 #: ``route_basis`` of trials whose route no source gives.
 NOT_STATED: Final = "not stated"
 #: Columns that say what a trial gave.
@@ -47,7 +45,8 @@ def evidence_map(
     drug, outcome
         A word or several; left out means all.
     comparator
-        ``"placebo"``, or ``"active"`` for another medicine; left out means any.
+        The project's reference, ``"placebo"``, or its word for all others, ``"active"``; left out
+        means any.
 
     Returns
     -------
@@ -67,17 +66,20 @@ def evidence_map(
     UsageError
         If a word is unknown.
     """
-    if comparator not in (None, *_COMPARATORS):
-        allowed = ", ".join(_COMPARATORS)
+    words = trials.vocabulary
+    if comparator not in (None, words.reference, words.others):
+        allowed = f"{words.reference}, {words.others}"
         raise UsageError(f"comparator: found {comparator!r}; allowed are {allowed}, or none")
-    drugs = _wanted("drug", drug, DRUGS)
-    outcomes = _wanted("outcome", outcome, tuple(OUTCOMES))
     treatments = trials.arms[trials.arms["role"] == "treatment"]
+    drugs = _wanted("drug", drug, words.treatments or _found(treatments["drug"]))
+    outcomes = _wanted(
+        "outcome", outcome, tuple(words.outcomes) or _found(trials.outcomes["outcome"])
+    )
     records = _treatment_records(trials, comparator)
     named = zip(treatments["drug"], treatments["route"], strict=True)
     pairs = sorted(
         {(str(d), str(r)) for d, r in named if d in drugs},
-        key=lambda pair: (glossary_order(pair[0]), glossary_order(pair[1])),
+        key=lambda pair: (words.order(pair[0]), words.order(pair[1])),
     )
     times = {name: _timepoints(trials, name) for name in outcomes}
     rows: list[dict[str, Any]] = []
@@ -107,8 +109,8 @@ def evidence_map(
         query="evidence_map",
         records=tuple(rows),
         sentences=(
-            *_holes(rows, drugs, outcomes, comparator, len(with_numbers)),
-            *([] if outcome is not None else _without_numbers(trials, treatments, drugs)),
+            *_holes(rows, drugs, outcomes, comparator, len(with_numbers), words),
+            *([] if outcome is not None else _without_numbers(trials, treatments, drugs, words)),
         ),
         value="trials",
         unit="trials",
@@ -116,6 +118,10 @@ def evidence_map(
         about={"comparator": comparator or "any"},
         provenance={"inputs": dict(trials.digests)},
     )
+
+
+def _found(words: pd.Series[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(words) - {""}))
 
 
 def _wanted(name: str, given: str | Iterable[str] | None, known: tuple[str, ...]) -> list[str]:
@@ -138,8 +144,9 @@ def _treatment_records(trials: TrialData, comparator: str | None) -> pd.DataFram
     treated = records[records["role"] == "treatment"]
     controls = records[records["role"] == "control"]
     if comparator is not None:
-        is_placebo = controls["comparator"] == "placebo"
-        controls = controls[is_placebo if comparator == "placebo" else ~is_placebo]
+        reference = trials.vocabulary.reference
+        is_reference = controls["comparator"] == reference
+        controls = controls[is_reference if comparator == reference else ~is_reference]
     keys = [*_COMPARED, "arm", "n", FIRST_PERIOD]
     names = {"arm": "control_arm", "n": "n_control", FIRST_PERIOD: "control_first"}
     joined = treated.merge(controls[keys].rename(columns=names), on=list(_COMPARED), how="inner")
@@ -169,7 +176,7 @@ def _people(records: pd.DataFrame) -> int:
 
 def _timepoints(trials: TrialData, outcome: str) -> list[str]:
     found = trials.outcomes.loc[trials.outcomes["outcome"] == outcome, "timepoint"].unique()
-    return sorted(map(str, found), key=glossary_order) or [""]
+    return sorted(map(str, found), key=trials.vocabulary.order) or [""]
 
 
 def _printed(trials: TrialData, arms: pd.DataFrame) -> Counter[tuple[str, str, str]]:
@@ -201,26 +208,30 @@ def _holes(
     outcomes: list[str],
     comparator: str | None,
     trials: int,
+    words: Vocabulary,
 ) -> list[str]:
-    """Return a sentence a drug on the outcomes that no trial with numbers gives one on.
+    """Return a sentence on the outcomes that no trial gives a number on, one for drugs alike.
 
     What trials without numbers measured is not known, so that nothing is said of them.
     """
-    against = {None: "", "placebo": " against placebo", "active": " against another medicine"}
-    sentences = []
+    against = f" against {words.comparator(comparator)}" if comparator else ""
+    silent: dict[tuple[str, ...], list[str]] = {}
     for drug in drugs:
         own = [row for row in rows if row["drug"] == drug]
         seen = {row["outcome"] for row in own if row["trials"] > 0}
-        missing = [OUTCOMES[name].lower() for name in outcomes if name not in seen]
+        missing = tuple(words.outcome(name).label.lower() for name in outcomes if name not in seen)
         if own and missing:
-            sentences.append(
-                f"None of the {trials} trials with numbers gives one on {alternatives(missing)} "
-                f"with {drug}{against[comparator]}, by any route."
-            )
-    return sentences
+            silent.setdefault(missing, []).append(drug)
+    return [
+        f"None of the {trials} trials with numbers gives one on {alternatives(missing)} with "
+        f"{alternatives(some)}{against}, by any route."
+        for missing, some in silent.items()
+    ]
 
 
-def _without_numbers(trials: TrialData, arms: pd.DataFrame, drugs: list[str]) -> list[str]:
+def _without_numbers(
+    trials: TrialData, arms: pd.DataFrame, drugs: list[str], words: Vocabulary
+) -> list[str]:
     """Return a sentence on the known trials that give no usable number on any outcome."""
     unusable = arms[~arms["trial"].isin(set(trials.outcomes["trial"])) & arms["drug"].isin(drugs)]
     if unusable.empty:
@@ -228,8 +239,9 @@ def _without_numbers(trials: TrialData, arms: pd.DataFrame, drugs: list[str]) ->
     counts: Counter[tuple[str, str]] = Counter()
     for _, drug, route in sorted({*zip(*(unusable[n] for n in _GIVEN), strict=True)}):
         counts[drug, route] += 1
-    pairs = sorted(counts, key=lambda pair: (glossary_order(pair[0]), glossary_order(pair[1])))
-    words = [
+    order = words.order
+    pairs = sorted(counts, key=lambda pair: (order(pair[0]), order(pair[1])))
+    named = [
         f"{route} {drug} {counts[drug, route]}"
         if route
         else f"{drug} by a route {NOT_STATED} {counts[drug, route]}"
@@ -238,5 +250,5 @@ def _without_numbers(trials: TrialData, arms: pd.DataFrame, drugs: list[str]) ->
     known = arms.loc[arms["drug"].isin(drugs), "trial"].nunique()
     return [
         f"{unusable['trial'].nunique()} of {known} known trials give no usable number on any "
-        f"outcome (a trial of two drugs counts under both): {', '.join(words)}."
+        f"outcome (a trial of two drugs counts under both): {', '.join(named)}."
     ]

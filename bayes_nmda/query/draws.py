@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.source import Source, source_of
 from bayes_nmda.terms import AGAINST, COUNTED_ONCE, PAIRED
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Floats = NDArray[np.float64]
-PLACEBO: Final = "placebo"
 #: Flag of a cell in none of whose trials somebody had an event and somebody had none.
 UNINFORMED: Final = "no_informative_trial"
 
@@ -40,11 +40,12 @@ class Cell:
     trials: int
     participants: int
     flags: tuple[str, ...] = ()
+    words: Vocabulary = field(default_factory=load_vocabulary, repr=False, compare=False)
 
     @property
     def comparator(self) -> str:
-        """What the drug was compared with: the end of the label, placebo where it says none."""
-        return self.label.partition(AGAINST)[2] or PLACEBO
+        """What the drug was compared with: the end of the label, else the project's reference."""
+        return self.label.partition(AGAINST)[2] or self.words.reference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,11 @@ class Draws:
     def model(self) -> str:
         """Name of the model."""
         return str(self.attrs.get("model", "unnamed"))
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of its project."""
+        return load_vocabulary(self.attrs.get("project"))
 
     @property
     def engine(self) -> str:
@@ -252,10 +258,15 @@ def draws_of(tree: xr.DataTree | Posterior) -> Draws:
             )
     attrs = dict(source.attrs)
     spec = json.loads(str(attrs.get("spec", "{}")))
-    return Draws(source=source, cells=_cells(source), attrs=attrs, spec=spec)
+    return Draws(
+        source=source,
+        cells=_cells(source, load_vocabulary(attrs.get("project"))),
+        attrs=attrs,
+        spec=spec,
+    )
 
 
-def _cells(source: Source) -> tuple[Cell, ...]:
+def _cells(source: Source, words: Vocabulary) -> tuple[Cell, ...]:
     labels = source.labels("posterior", "cell")
     drugs, routes = (source.labels("posterior", name) for name in ("drug", "route"))
     timed = source.has("posterior", "timepoint")
@@ -274,7 +285,7 @@ def _cells(source: Source) -> tuple[Cell, ...]:
             if number == 0:
                 flags[label] = (*flags.get(label, ()), UNINFORMED)
     return tuple(
-        Cell(i, label, drug, route, timepoint, int(k), int(n), flags.get(label, ()))
+        Cell(i, label, drug, route, timepoint, int(k), int(n), flags.get(label, ()), words)
         for i, (label, drug, route, timepoint, k, n) in enumerate(
             zip(labels, drugs, routes, timepoints, trials, people, strict=True)
         )

@@ -14,7 +14,7 @@ import numpy as np
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
 from bayes_nmda.query.distribution import Estimate
-from bayes_nmda.query.draws import PLACEBO, Cell, Draws, Floats
+from bayes_nmda.query.draws import Cell, Draws, Floats
 from bayes_nmda.query.number_needed import needed, needed_interval
 from bayes_nmda.query.scales import ABSOLUTE, Scale, baseline_risk
 from bayes_nmda.query.selection import VARIABLE, check_target
@@ -38,7 +38,11 @@ _OF_DIFFERENCE: Final = {
 def named(cell: Cell) -> dict[str, Any]:
     """Return the columns that name a cell; what it was compared with where that is not placebo."""
     columns = {"drug": cell.drug, "route": cell.route, "timepoint": cell.timepoint}
-    return columns if cell.comparator == PLACEBO else columns | {"comparator": cell.comparator}
+    return (
+        columns
+        if cell.comparator == cell.words.reference
+        else columns | {"comparator": cell.comparator}
+    )
 
 
 def behind(draws: Draws, cell: Cell) -> dict[str, Any]:

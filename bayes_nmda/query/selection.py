@@ -7,24 +7,19 @@ number are different mistakes and are told apart here, once for all queries.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Final, Literal, cast, get_args
 
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.draws import Cell, Draws
-from bayes_nmda.terms import AGAINST, DRUGS, ROUTES, SEPARATOR, TARGETS, TIMEPOINTS, Target
+from bayes_nmda.terms import AGAINST, SEPARATOR, TARGETS, Target
 
 Selector = str | Iterable[str] | None
 Thresholds = float | Iterable[float] | None
 SelectorName = Literal["drug", "route", "timepoint"]
 
 SELECTORS: Final = get_args(SelectorName)
-_GLOSSARY: Final[dict[str, Sequence[str]]] = {
-    "drug": DRUGS,
-    "route": ROUTES,
-    "timepoint": TIMEPOINTS,
-}
 #: The variable that answers for each target.
 VARIABLE: Final[dict[str, str]] = {"mean": "effect", "new_trial": "new_trial"}
 
@@ -235,7 +230,9 @@ def _check_refused(draws: Draws, wanted: Mapping[str, tuple[str, ...] | None]) -
 
 def _check_word(draws: Draws, name: str, word: str) -> None:
     present = dict.fromkeys(getattr(cell, name) for cell in draws.cells if getattr(cell, name))
-    known = [*present, *(w for w in _GLOSSARY[name] if w not in present)]
+    words = draws.vocabulary
+    glossary = {"drug": words.treatments, "route": words.routes, "timepoint": words.timepoints}
+    known = [*present, *(w for w in glossary[name] if w not in present)]
     if word in known and present:
         return
     close = get_close_matches(word.lower(), known, n=1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.query.draws import Cell, Draws
 from bayes_nmda.query.number_needed import needed_words
-from bayes_nmda.terms import ABSTRACT, AS_PARALLEL, OUTCOMES
+from bayes_nmda.terms import ABSTRACT, AS_PARALLEL
 
 if TYPE_CHECKING:
     from bayes_nmda.query.scales import Scale
@@ -25,8 +25,6 @@ _PEOPLE_STEPS: Final = (1, 5, 10, 50, 100)
 _SIGNIFICANT: Final = 3
 #: Steps into which an interval is cut where rounding it is a matter of reading, not of error.
 _INTERVAL_STEPS: Final = 50
-#: Used where a sentence needs a shorter word than the glossary's.
-_SHORT: Final = {"pain_intensity": "pain"}
 _MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -74,8 +72,7 @@ def interval(low: float, high: float) -> str:
 
 def outcome(draws: Draws) -> str:
     """Return the outcome as it stands in a sentence, ``"pain"``."""
-    name = str(draws.attrs.get("outcome", ""))
-    return _SHORT.get(name, OUTCOMES.get(name, name).lower())
+    return draws.vocabulary.outcome(str(draws.attrs.get("outcome", ""))).said
 
 
 def alternatives(words: Sequence[str]) -> str:
@@ -96,7 +93,8 @@ def drug(cell: Cell) -> str:
 
 def moment(cell: Cell) -> str:
     """Return when, ``'at the review's "immediate" timepoint'``; empty without timepoint."""
-    return f' at the review\'s "{cell.timepoint}" timepoint' if cell.timepoint else ""
+    when = cell.words.when(cell.timepoint)
+    return f" {when}" if when else ""
 
 
 def place(target: str) -> str:

@@ -158,7 +158,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.report.engines import agreement, influence
     from bayes_nmda.report.fits import fit_of
     from bayes_nmda.report.kinds import require_kinds
-    from bayes_nmda.report.pain import FIRST
+    from bayes_nmda.report.primary import FIRST
     from bayes_nmda.spec.spec import load_model
     from bayes_nmda.store.families import obtain_all
 

@@ -10,23 +10,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report.amounts import thousand
 from bayes_nmda.report.definition import ReportDefinition, Section
 from bayes_nmda.report.fits import Fit, partition_of
 from bayes_nmda.report.outcomes import Line, Outcome, outcome_of, size_of
-from bayes_nmda.report.pain import (
+from bayes_nmda.report.pooled import Pooled, pooled
+from bayes_nmda.report.primary import (
     FIRST,
     Cell,
     Contrast,
     Scenario,
     ask,
-    pain_cells,
-    pain_contrasts,
+    primary_cells,
+    primary_contrasts,
     scenario,
 )
-from bayes_nmda.report.pooled import Pooled, pooled
 from bayes_nmda.report.tradeoffs import Tradeoffs, tradeoffs
-from bayes_nmda.terms import AGAINST, OUTCOMES, glossary_order
+from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +43,9 @@ class Content:
     Attributes
     ----------
     cells, contrasts, scenarios
-        Of pain, the primary analysis.
+        Of the primary analysis.
     outcomes
-        Every model that is not about pain against placebo, by name.
+        Every model of another section, by name.
     answers
         Answers that become tables, by name of the table.
     tradeoffs
@@ -70,17 +71,18 @@ class Content:
 
     @property
     def partitions(self) -> list[str]:
-        """Every drug and route that some model compares with placebo, in order."""
+        """Every drug and route that some model compares with the reference, in order."""
+        words = load_vocabulary()
         labels = {cell.partition for cell in self.cells}
-        labels |= {line.partition for line in self.lines() if line.comparator == "placebo"}
-        return sorted(labels, key=lambda label: [glossary_order(x) for x in label.split("/")])
+        labels |= {line.partition for line in self.lines() if line.comparator == words.reference}
+        return sorted(labels, key=lambda label: [words.order(x) for x in label.split("/")])
 
     def cells_of(self, partition: str) -> list[Cell]:
-        """Return the cells of pain of one partition, in order of time."""
+        """Return the cells of the primary analysis of one partition, in order of time."""
         return [cell for cell in self.cells if cell.partition == partition]
 
     def contrasts_of(self, partition: str) -> list[Contrast]:
-        """Return the contrasts of pain of one partition."""
+        """Return the contrasts of the primary analysis of one partition."""
         cells = {cell.label for cell in self.cells_of(partition)}
         return [row for row in self.contrasts if row.cell in cells]
 
@@ -123,25 +125,28 @@ class Content:
                 yield from outcome.lines
 
     def lines_of(self, partition: str) -> list[Line]:
-        """Return every line about a drug and route against placebo, in order of the glossary."""
-        order = list(OUTCOMES)
+        """Return every line about a drug and route against the reference, in order."""
+        words = load_vocabulary()
+        order = list(words.outcomes)
         found = [
             line
             for line in self.lines("responders", "function", "harms")
-            if line.partition == partition and line.comparator == "placebo"
+            if line.partition == partition and line.comparator == words.reference
         ]
-        return sorted(found, key=lambda line: order.index(line.outcome))
+        return sorted(
+            found,
+            key=lambda line: order.index(line.outcome) if line.outcome in order else len(order),
+        )
 
     def comparisons(self) -> dict[str, list[Line]]:
         """Return the lines against other medicines by ``"ketamine/oral vs methadone"``."""
+        order = load_vocabulary().order
         found: dict[str, list[Line]] = {}
         for line in self.lines("active"):
             found.setdefault(f"{partition_of(line.label)}{AGAINST}{line.comparator}", []).append(
                 line
             )
-        return dict(
-            sorted(found.items(), key=lambda item: [glossary_order(x) for x in _parts(item[0])])
-        )
+        return dict(sorted(found.items(), key=lambda item: [order(x) for x in _parts(item[0])]))
 
 
 def _parts(label: str) -> list[str]:
@@ -160,23 +165,24 @@ def gather(
     """Return the content of a report: every question asked, every answer in its place."""
     from bayes_nmda import query
 
-    pain = definition.sections[0]
+    first = definition.sections[0]
     primary = fits[0]
-    answers = ask(primary, pain.curve)
+    answers = ask(primary, first.curve)
     by_name = {fit.spec.name: fit for fit in fits}
-    others = [fit for fit in fits if fit.spec.name not in pain.models]
-    scenarios = tuple(scenario(by_name[model]) for model in pain.models)
+    others = [fit for fit in fits if fit.spec.name not in first.models]
+    scenarios = tuple(scenario(by_name[model]) for model in first.models)
     outcomes = {fit.spec.name: outcome_of(fit, trials) for fit in others}
     return Content(
         definition=definition,
         primary=primary,
         fits=tuple(fits),
         trials=trials,
-        cells=tuple(pain_cells(primary, answers, trials)),
-        contrasts=tuple(pain_contrasts(primary, answers["shrinkage"])),
+        cells=tuple(primary_cells(primary, answers, trials)),
+        contrasts=tuple(primary_contrasts(primary, answers["shrinkage"])),
         scenarios=scenarios,
         outcomes=outcomes,
-        answers=answers | {"evidence_map": query.evidence_map(trials, comparator="placebo")},
+        answers=answers
+        | {"evidence_map": query.evidence_map(trials, comparator=load_vocabulary().reference)},
         tradeoffs=_tradeoffs(definition.section("tradeoff"), by_name),
         replication=replication,
         engines=engines,
@@ -191,22 +197,22 @@ def _pooled(
     scenarios: Sequence[Scenario],
     outcomes: Mapping[str, Outcome],
 ) -> dict[str, Pooled]:
-    """Return the headline probabilities of pain and of the first harm under three poolings."""
+    """Return the headline probabilities of the first section and the first harm, three poolings."""
     found = {}
     for section in definition.sections:
         if not section.pooling:
             continue
         models = (section.models[0], *section.pooling)
         some = [fits[model] for model in models]
-        if section.kind == "pain":
+        if section.kind == "primary":
             said = {one.model: one for one in scenarios}
-            found["pain"] = _pooled_pain(some, [said[model] for model in models])
+            found["primary"] = _pooled_primary(some, [said[model] for model in models])
         else:
             found["harms"] = _pooled_harm(some, [outcomes[model] for model in models])
     return found
 
 
-def _pooled_pain(fits: Sequence[Fit], told: Sequence[Scenario]) -> Pooled:
+def _pooled_primary(fits: Sequence[Fit], told: Sequence[Scenario]) -> Pooled:
     spec = fits[0].spec
     size = spec.thresholds.benefit_sizes[FIRST]
     return pooled(

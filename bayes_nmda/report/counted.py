@@ -52,7 +52,7 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
             "Mean effects",
             "On the scale of log odds, drugs and routes of one drug "
             f"{'and timepoints ' if spec.structure.timepoints else ''}borrow strength as they do "
-            "for pain.",
+            "in the primary analysis.",
             (
                 r"\theta_{i} = \theta_{\mathrm{cell}} + u_{\mathrm{comparison}}",
                 r"\theta_{\mathrm{cell}} = \mu + a_{\mathrm{drug}} + b_{\mathrm{drug, route}}",
@@ -90,7 +90,7 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Computation",
-            f"No-U-Turn sampling as for pain: {chains(spec)}. A second engine, without chains, "
-            "computes every number too.",
+            f"No-U-Turn sampling as for the primary analysis: {chains(spec)}. A second "
+            "engine, without chains, computes every number too.",
         ),
     ]

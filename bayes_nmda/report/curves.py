@@ -15,11 +15,11 @@ from bayes_nmda.report.style import (
     COLUMN,
     GREY,
     PALE,
-    TIMEPOINT_STYLE,
     Figure,
     canvas,
     drawing,
     plain,
+    timepoint_style,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bayes_nmda.query import Answer
     from bayes_nmda.report.content import Content
-    from bayes_nmda.report.pain import Cell
+    from bayes_nmda.report.primary import Cell
 
 _HEIGHT: Final = 2.7
 
@@ -50,7 +50,7 @@ def threshold_curves(content: Content, partition: str, words: str) -> Figure:
         for x in marks:
             axes.axvline(x, color=PALE, lw=0.8, zorder=0)
         for cell in cells:
-            colour, marker, line = TIMEPOINT_STYLE[cell.timepoint]
+            colour, marker, line = timepoint_style(cell.timepoint)
             sizes, chances, prior = _curve(mean, cell)
             if cell is cells[0]:
                 axes.plot(sizes, prior, color=GREY, lw=1, label="prior alone")
@@ -98,7 +98,7 @@ def prior_and_posterior(content: Content, partition: str, words: str) -> Figure:
         prior = tree["prior"]["effect"].to_numpy()[..., first]
         axes.fill_between(grid, _density(prior, grid), color=PALE, lw=0, label="prior")
         for cell in cells:
-            colour, _, line = TIMEPOINT_STYLE[cell.timepoint]
+            colour, _, line = timepoint_style(cell.timepoint)
             draws = tree["posterior"]["effect"].to_numpy()[..., labels.index(cell.label)]
             axes.plot(
                 grid, _density(draws, grid), color=colour, lw=2, ls=line, label=cell.timepoint

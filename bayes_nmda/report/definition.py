@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bayes_nmda import paths
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import ReportError, SpecError
 from bayes_nmda.spec.model_file import locate, model_names
 
 _KEYS: Final = ("title", "subtitle", "section")
+_MORE: Final = ("columns", "missing", "limits")
 #: Every kind of section with the keys that only it takes; those of the first tuple it must have.
 KINDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "pain": (("curve",), ("pooling",)),
+    "primary": (("curve",), ("pooling",)),
     "responders": ((), ()),
-    "harms": ((), ("beside", "pooling")),
+    "harms": ((), ("beside", "pooling", "rare")),
     "function": ((), ()),
     "tradeoff": (("at_least", "at_most"), ("points_per_event",)),
     "active": ((), ()),
@@ -38,18 +40,20 @@ class Section:
     title
         Heading.
     models
-        Names of model files. Of ``pain`` the first is the primary analysis and the others are
+        Names of model files. Of ``primary`` the first is the primary analysis and the others are
         scenarios of it; of ``tradeoff`` there are two, a benefit and a harm.
     labels
         What a model is called; needed where several are about one outcome.
     beside
         Of ``harms``: models of it under other assumptions.
     pooling
-        Of ``pain`` and ``harms``: two models of the first one's rows, each cell alone and complete
-        pooling, that its headline probabilities are told under, too. They are among ``models`` or
-        ``beside``.
+        Of ``primary`` and ``harms``: two models of the first one's rows, each cell alone and
+        complete pooling, that its headline probabilities are told under, too. They are among
+        ``models`` or ``beside``.
+    rare
+        Of ``harms``: models of it whose events are few, told with all there are.
     curve
-        Of ``pain``: first and last threshold and the step of the probability curve, in the
+        Of ``primary``: first and last threshold and the step of the probability curve, in the
         model's unit.
     at_least, at_most
         Of ``tradeoff``: sizes of benefit, in the unit of the benefit, and the largest increases of
@@ -65,6 +69,7 @@ class Section:
     labels: Mapping[str, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     pooling: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
     curve: tuple[float, ...] = ()
     at_least: tuple[float, ...] = ()
     at_most: tuple[float, ...] = ()
@@ -82,13 +87,22 @@ class ReportDefinition:
     title, subtitle
         Heading of the page.
     sections
-        In the order of the page; the first is about pain and holds the primary analysis.
+        In the order of the page; the first holds the primary analysis.
+    columns
+        Models of counts that have a column of the summary of findings, harms and responders.
+    missing
+        Outcomes whose absence from the trials is a finding.
+    limits
+        Sentences on what these trials cannot tell.
     """
 
     name: str
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    columns: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -134,15 +148,15 @@ def load_definition(name: str) -> ReportDefinition:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReportError(f"{where}: this is not TOML in UTF-8: {error}") from error
-    _check_keys(where, table, _KEYS, ())
+    _check_keys(where, table, _KEYS, _MORE)
     parts = table["section"]
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise ReportError(f"{where}: section: found {parts!r}; allowed are tables [[section]]")
     sections = tuple(_section(where, number, part) for number, part in enumerate(parts, start=1))
     kinds = [part.kind for part in sections]
-    if kinds[:1] != ["pain"] or len(set(kinds)) < len(kinds):
+    if kinds[:1] != ["primary"] or len(set(kinds)) < len(kinds):
         raise ReportError(
-            f"{where}: section: found {', '.join(kinds) or 'none'}; allowed is pain first, then "
+            f"{where}: section: found {', '.join(kinds) or 'none'}; allowed is primary first, then "
             f"each of {', '.join(KINDS)} at most once"
         )
     return ReportDefinition(
@@ -150,7 +164,37 @@ def load_definition(name: str) -> ReportDefinition:
         _text(f"{where}: title", table["title"]),
         _text(f"{where}: subtitle", table["subtitle"]),
         sections,
+        _columns(f"{where}: columns", table.get("columns", []), sections),
+        _outcomes(f"{where}: missing", table.get("missing", [])),
+        _texts(f"{where}: limits", table.get("limits", [])),
     )
+
+
+def _columns(where: str, value: Any, sections: tuple[Section, ...]) -> tuple[str, ...]:
+    told = [model for part in sections if part.kind in ("harms", "responders")
+            for model in part.models]  # fmt: skip
+    names = _texts(where, value)
+    odd = [name for name in names if name not in told]
+    if odd:
+        raise ReportError(
+            f"{where}: found {odd[0]!r}; allowed are models of harms and responders, "
+            f"{', '.join(told) or 'none'}"
+        )
+    return names
+
+
+def _outcomes(where: str, value: Any) -> tuple[str, ...]:
+    names, known = _texts(where, value), load_vocabulary().outcomes
+    odd = [name for name in names if known and name not in known]
+    if odd:
+        raise ReportError(f"{where}: found {odd[0]!r}; allowed are {', '.join(known)}")
+    return names
+
+
+def _texts(where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(set(map(str, value))) != len(value):
+        raise ReportError(f"{where}: found {value!r}; allowed is a list of different texts")
+    return tuple(_text(where, text) for text in value)
 
 
 def _section(where: str, number: int, table: dict[str, Any]) -> Section:
@@ -168,14 +212,19 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         )
     beside = _models(f"{where}: beside", table["beside"]) if "beside" in table else ()
     pooling = _models(f"{where}: pooling", table["pooling"]) if "pooling" in table else ()
-    told = set(models[1:] if kind == "pain" else beside)
+    rare = _models(f"{where}: rare", table["rare"]) if "rare" in table else ()
+    if not set(rare) <= set(models):
+        raise ReportError(
+            f"{where}: rare: found {', '.join(rare)}; allowed are models of this section"
+        )
+    told = set(models[1:] if kind == "primary" else beside)
     if pooling and (len(pooling) != 2 or not set(pooling) <= told):
         raise ReportError(
             f"{where}: pooling: found {', '.join(pooling)}; allowed are two models that this "
             f"section tells beside its first, {', '.join(sorted(told)) or 'none'}"
         )
     labels = table.get("labels", {})
-    wanted = models if kind == "pain" else beside
+    wanted = models if kind == "primary" else beside
     unknown = sorted(set(labels) - {*models, *beside}) if isinstance(labels, dict) else ["labels"]
     if unknown or not set(wanted) <= set(labels):
         raise ReportError(
@@ -189,6 +238,7 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         {model: _text(f"{where}: labels.{model}", label) for model, label in labels.items()},
         beside,
         pooling,
+        rare,
         _curve(f"{where}: curve", table["curve"]) if "curve" in table else (),
         *(
             _numbers(f"{where}: {key}", table[key]) if key in table else ()

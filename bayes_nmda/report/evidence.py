@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
 from bayes_nmda.report.grids import hole, lay_out, shade
 from bayes_nmda.report.numbers import outcome, title
 from bayes_nmda.report.style import BLUE, GREY, PAGE, Figure, canvas, drawing
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 _ROW: Final = 0.34
 #: How strong the colour of a field with trials is.
 _STRENGTH: Final = 0.16
-#: First letters of the review's timepoints, as printed inside a field.
-_LETTER: Final = {"immediate": "i", "short": "s", "medium": "m", "": ""}
 
 
 def map_columns(answer: Answer) -> list[str]:
@@ -52,6 +51,7 @@ def evidence_figure(answer: Answer, trials: int) -> Figure:
     trials
         Number of trials that give any number: of the others nothing is known.
     """
+    words = load_vocabulary()
     columns, further = map_columns(answer), further_trials(answer)
     outcomes = list(dict.fromkeys(record["outcome"] for record in answer.records))
     fields: dict[tuple[str, str], list[str]] = {}
@@ -61,7 +61,7 @@ def evidence_figure(answer: Answer, trials: int) -> Figure:
         if record["route_basis"] == "inferred":
             inferred.add(label)
         if record["trials"]:
-            letter = _LETTER.get(record["timepoint"], record["timepoint"])
+            letter = words.letter(record["timepoint"])
             fields.setdefault((label, record["outcome"]), []).append(
                 f"{letter}{record['trials']}" if letter else str(record["trials"])
             )
@@ -78,8 +78,8 @@ def evidence_figure(answer: Answer, trials: int) -> Figure:
             for y, name in enumerate(outcomes):
                 _field(axes, x, y, fields.get((label, name)))
             if label in further:
-                words = f"+{further[label]}"
-                axes.text(x, last, words, ha="center", va="center", color=GREY, weight="bold")
+                more = f"+{further[label]}"
+                axes.text(x, last, more, ha="center", va="center", color=GREY, weight="bold")
         axes.axhline(last - 0.5, color=GREY, lw=0.8)
         names = [
             title(label.replace("/", "\n")) + (" *" if label in inferred else "")
@@ -88,15 +88,25 @@ def evidence_figure(answer: Answer, trials: int) -> Figure:
         lay_out(axes, names, [*(outcome(name) for name in outcomes), "Trials without numbers"])
         svg = drawing(figure, "evidence-map", alt)
     caption = (
-        "Trials with usable numbers against placebo. Inside a field: trials at the review's "
-        "immediate (i), short (s) and medium (m) timepoint; a number without letter where the "
-        f"review has no timepoint. Hatched, ∅: none of the {trials} trials with numbers gives one. "
+        f"Trials with usable numbers against {words.reference}. Inside a field: trials"
+        f"{_letters(words)}. Hatched, ∅: none of the {trials} trials with numbers gives one. "
         "* the route of at "
         "least one trial is inferred, not confirmed. Last row: further known trials of the drug "
         "and route that give no usable number on anything; a trial with two drugs or routes counts "
         "in each." + _elsewhere(further, columns)
     )
     return Figure("evidence-map", svg, caption, alt)
+
+
+def _letters(words: Vocabulary) -> str:
+    """Return what the letters inside a field mean."""
+    named = [f"{word} ({found.letter})" for word, found in words.timepoints.items()]
+    if not named:
+        return ""
+    return (
+        f" by timepoint, {', '.join(named)}; a number without letter where an outcome has no "
+        "timepoint"
+    )
 
 
 def _elsewhere(further: dict[str, int], columns: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report.computation import energy_figure, predictive_figure, rank_figure
 from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
 from bayes_nmda.report.engines import influence_figure
@@ -30,7 +31,7 @@ def partition_words(partition: str) -> str:
 def comparison_words(comparison: str) -> str:
     """Return a partition and its comparator as a heading, "Ketamine, oral, against methadone"."""
     partition, _, comparator = comparison.partition(AGAINST)
-    return f"{partition_words(partition)}, against {comparator or 'placebo'}"
+    return f"{partition_words(partition)}, against {comparator or load_vocabulary().reference}"
 
 
 def figures(content: Content) -> dict[str, Figure]:
@@ -52,6 +53,7 @@ def _drawn(content: Content) -> Iterator[Figure]:
             unit=spec.unit,
             benefit=spec.benefit,
             comparator=comparator_words(spec.select.comparator),
+            what=load_vocabulary().outcome(spec.select.outcome).said,
         )
         yield threshold_curves(content, partition, words)
         yield prior_and_posterior(content, partition, words)

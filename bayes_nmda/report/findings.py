@@ -1,7 +1,8 @@
 """The summary of findings: benefits and harms together, one row a drug and route.
 
-Pain has a line a timepoint; beside it stand the counted outcomes that a decision needs first.
-What the prior alone gave is the same for every drug and stands in one row at the end.
+The primary outcome has a line a timepoint; beside it stand the counted outcomes that the report
+definition names as columns. What the prior alone gave is the same for every drug and stands in one
+row at the end.
 """
 
 from __future__ import annotations
@@ -18,20 +19,13 @@ if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.fits import Record
     from bayes_nmda.report.outcomes import Line, Outcome
-    from bayes_nmda.report.pain import Cell
+    from bayes_nmda.report.primary import Cell
     from bayes_nmda.report.review import Review
 
-#: Outcomes beside pain, in the order of their columns.
-BESIDE: Final = (
-    *("any_adverse_event", "psychotomimetic", "serious_adverse_event"),
-    *("responder_30", "responder_50"),
-)
 _RISK: Final = (
     *("control_risk", "control_risk_lower", "control_risk_upper"),
     *("control_events", "control_people"),
 )
-_HARMS: Final = BESIDE[:3]
-_RESPONSES: Final = BESIDE[3:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +34,8 @@ class Finding:
 
     Attributes
     ----------
-    pain
-        Cells in order of time; none where no trial reports pain.
+    primary
+        Cells of the primary outcome in order of time; none where no trial reports it.
     harms
         Line of each harm that has a column, None where no trial reports it.
     responses
@@ -51,7 +45,7 @@ class Finding:
     """
 
     partition: str
-    pain: tuple[Cell, ...]
+    primary: tuple[Cell, ...]
     harms: Mapping[str, Line | None]
     responses: tuple[Line, ...]
     flags: tuple[str, ...]
@@ -59,7 +53,7 @@ class Finding:
     @property
     def height(self) -> int:
         """Number of lines that the row takes."""
-        return max(1, len(self.pain))
+        return max(1, len(self.primary))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +77,8 @@ class Counted:
 
 def counted(content: Content) -> dict[str, Counted]:
     """Return the counted outcomes that have a column, each with the size told beside any effect."""
-    told = {one.fit.spec.select.outcome: one for one in _placebo(content)}
-    return {name: Counted(told[name], size_of(told[name])) for name in BESIDE if name in told}
-
-
-def _placebo(content: Content) -> list[Outcome]:
-    return [*content.told("harms"), *content.told("responders")]
+    columns = (content.outcomes[model] for model in content.definition.columns)
+    return {one.fit.spec.select.outcome: Counted(one, size_of(one)) for one in columns}
 
 
 def findings(content: Content) -> list[Finding]:
@@ -102,16 +92,21 @@ def _finding(content: Content, partition: str) -> Finding:
     flags = {flag for line in lines for flag in line.flags} | {
         flag for cell in cells for flag in cell.flags
     }
+    beside = counted(content)
     harms = {
         name: next((line for line in lines if line.outcome == name), None)
-        for name in _HARMS
-        if any(one.fit.spec.select.outcome == name for one in _placebo(content))
+        for name, one in beside.items()
+        if one.direction == "harm"
     }
     return Finding(
         partition,
         cells,
         harms,
-        tuple(line for line in lines if line.outcome in _RESPONSES),
+        tuple(
+            line
+            for line in lines
+            if line.outcome in beside and beside[line.outcome].direction == "benefit"
+        ),
         tuple(flag for flag in ("route_inferred",) if flag in flags),
     )
 
@@ -129,12 +124,12 @@ def table(content: Content) -> pd.DataFrame:
 
 
 def _rows(finding: Finding, about: Mapping[str, str]) -> list[dict[str, Any]]:
-    rows = [_pain_row(cell, about) for cell in finding.pain]
+    rows = [_primary_row(cell, about) for cell in finding.primary]
     lines = [line for line in finding.harms.values() if line is not None]
     return rows + [line_row(line) for line in (*finding.responses, *lines)]
 
 
-def _pain_row(cell: Cell, about: Mapping[str, str]) -> dict[str, Any]:
+def _primary_row(cell: Cell, about: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "drug": cell.drug,
         "route": cell.route,

@@ -17,12 +17,12 @@ from bayes_nmda.report.style import (
     JUDGEMENT_COLOUR,
     PAGE,
     PALE,
-    TIMEPOINT_STYLE,
     Figure,
     canvas,
     direction,
     drawing,
     plain,
+    timepoint_style,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayes_nmda.report.fits import Record
-    from bayes_nmda.report.pain import Cell, Contrast
+    from bayes_nmda.report.primary import Cell, Contrast
 
 #: Inches a row, and above and below the rows.
 _ROW: Final = 0.265
@@ -57,6 +57,7 @@ def forest(
     unit: str,
     benefit: str,
     comparator: str,
+    what: str,
 ) -> Figure:
     """Return the forest plot of one partition, its cells in order of time.
 
@@ -101,7 +102,7 @@ def forest(
         direction(axes, unit=unit, benefit=benefit, comparator=comparator)
         svg = drawing(figure, name, alt)
     caption = (
-        f"{partition}: difference in pain against {comparator}, in {unit}; {benefit} favours the "
+        f"{partition}: difference in {what} against {comparator}, in {unit}; {benefit} favours the "
         "drug. Grey: what the trial found, with 95 % confidence interval. Colour: the same trial "
         "as the model sees it in the light of the others, with 95 % credible interval (numbers on "
         "the right). Diamond: mean effect of the cell. Open bar: effect to expect in a new trial. "
@@ -128,7 +129,7 @@ def _heading(axes: Axes) -> None:
 
 def _cell(axes: Axes, y: int, cell: Cell, contrasts: Sequence[Contrast]) -> int:
     """Draw one cell from row ``y`` on and return the next free row."""
-    colour, marker, _ = TIMEPOINT_STYLE[cell.timepoint]
+    colour, marker, _ = timepoint_style(cell.timepoint)
     words = cell.timepoint.capitalize() if cell.timepoint else "All"
     _text(axes, _LEFT, y, words, ha="left", weight="bold", color=colour)
     y += 1

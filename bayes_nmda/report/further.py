@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_nmda.report.numbers import outcome
-from bayes_nmda.terms import glossary_order
 
 if TYPE_CHECKING:
     from bayes_nmda.data import TrialData
@@ -56,6 +55,7 @@ class FurtherTrial:
 
 def printed_results(trials: TrialData) -> list[Printed]:
     """Return every result of ``abstract_outcomes.csv``, by drug, trial and outcome."""
+    words = trials.vocabulary
     labels = trials.trials.set_index("trial")["label"]
     with_numbers = set(trials.outcomes["trial"])
     arms = {(row["trial"], row["arm"]): row for row in trials.arms.to_dict("records")}
@@ -65,7 +65,7 @@ def printed_results(trials: TrialData) -> list[Printed]:
         control = arms.get((row["trial"], row["control_arm"]))
         drug = treated["drug"] if treated else _words(row["treatment_arm"])
         route = treated["route"] if treated else ""
-        order = glossary_order(drug), glossary_order(route), labels[row["trial"]]
+        order = words.order(drug), words.order(route), labels[row["trial"]]
         found.append(
             (
                 order,
@@ -88,6 +88,7 @@ def printed_results(trials: TrialData) -> list[Printed]:
 
 def further_trials(trials: TrialData) -> list[FurtherTrial]:
     """Return the known trials that give no usable number, by drug and route."""
+    words = trials.vocabulary
     with_numbers = set(trials.outcomes["trial"])
     results = trials.abstract_outcomes["trial"].value_counts()
     treated = trials.arms[trials.arms["role"] == "treatment"]
@@ -98,12 +99,12 @@ def further_trials(trials: TrialData) -> list[FurtherTrial]:
         arms = treated[treated["trial"] == row["trial"]]
         pairs = sorted(
             {(str(d), str(r)) for d, r in zip(arms["drug"], arms["route"], strict=True)},
-            key=lambda pair: [glossary_order(part) for part in pair],
+            key=lambda pair: [words.order(part) for part in pair],
         )
         size = row["n_randomised"]
         found.append(
             (
-                [glossary_order(part) for part in (pairs[0] if pairs else ("", ""))],
+                [words.order(part) for part in (pairs[0] if pairs else ("", ""))],
                 FurtherTrial(
                     row["trial"],
                     row["label"],
@@ -111,7 +112,7 @@ def further_trials(trials: TrialData) -> list[FurtherTrial]:
                     _text(row["condition"]),
                     _text(row["design"]),
                     None if pd.isna(size) else int(size),
-                    _text(row["in_cochrane_2025"]),
+                    _text(row["in_review"]),
                     _text(row["doi"]),
                     int(results.get(row["trial"], 0)),
                 ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.query.words import people_in_1000
 from bayes_nmda.report.grids import hole, lay_out, shade
 from bayes_nmda.report.numbers import MINUS, outcome, short_chance, title
@@ -68,7 +69,7 @@ def harm_map(content: Content) -> Figure:
         "Above: probability that the drug raises the risk of the harm at all, on average over "
         "trials like these. Below: more (+) or fewer people in 1000 with it, posterior median. "
         f"Darker is more probable. Hatched, ∅: none of the {content.trials_with_numbers} trials "
-        "with numbers gives one against placebo. * no trial says anything "
+        f"with numbers gives one against {load_vocabulary().reference}. * no trial says anything "
         "of a ratio; the number is borrowed from other drugs and routes and from the prior."
     )
     return Figure("harm-map", svg, caption, alt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import ReportError
 
 if TYPE_CHECKING:
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 #: What the models of each kind of section are about: counts or differences, and against what.
 _RULES: Final[dict[str, tuple[str, str, str]]] = {
-    "pain": ("differences", "", "placebo"),
-    "responders": ("counts", "positive", "placebo"),
-    "harms": ("counts", "negative", "placebo"),
-    "function": ("differences", "", "placebo"),
-    "active": ("", "", "active"),
+    "primary": ("differences", "", "reference"),
+    "responders": ("counts", "positive", "reference"),
+    "harms": ("counts", "negative", "reference"),
+    "function": ("differences", "", "reference"),
+    "active": ("", "", "others"),
 }
 #: The two models of a trade-off.
-_TRADEOFF: Final = (("", "", "placebo"), ("counts", "negative", "placebo"))
+_TRADEOFF: Final = (("", "", "reference"), ("counts", "negative", "reference"))
 
 
 def require_kinds(definition: ReportDefinition, specs: Mapping[str, ModelSpec]) -> None:
@@ -56,9 +57,9 @@ def _require_a_size(where: str, spec: ModelSpec) -> None:
 
 def _require_one_question(where: str, section: Section, specs: Mapping[str, ModelSpec]) -> None:
     """Raise `ReportError` if models told as scenarios of one analysis are about other rows."""
-    pain = section.kind == "pain"
-    first = section.models[:1] if pain else section.models
-    for model in section.models[1:] if pain else section.beside:
+    primary = section.kind == "primary"
+    first = section.models[:1] if primary else section.models
+    for model in section.models[1:] if primary else section.beside:
         if specs[model].select not in [specs[name].select for name in first]:
             raise ReportError(
                 f"{where}: model {model} selects other rows than {', '.join(first)}; allowed are "
@@ -71,9 +72,12 @@ def _models(section: Section) -> tuple[str, ...]:
 
 
 def _rules(section: Section) -> tuple[tuple[str, str, str], ...]:
+    words = load_vocabulary()
+    named = {"reference": words.reference, "others": words.others}
+    rules = (_RULES[section.kind],) * len(_models(section))
     if section.kind == "tradeoff":
-        return _TRADEOFF
-    return (_RULES[section.kind],) * len(_models(section))
+        rules = _TRADEOFF
+    return tuple((kind, sign, named.get(against, "")) for kind, sign, against in rules)
 
 
 def _words(spec: ModelSpec) -> tuple[str, str, str]:

@@ -171,10 +171,6 @@ def _new_trial(spec: ModelSpec) -> str:
 #: Sources of method that no model file names; those of priors stand with the priors.
 REFERENCES: Final = (
     Reference(
-        "Ferraro MC et al. 2025. Cochrane Database of Systematic Reviews, CD015373.pub2.",
-        "10.1002/14651858.CD015373.pub2",
-    ),
-    Reference(
         "Bartoš F et al. 2021. Stat Med 40:6743 (priors of effects and heterogeneity).",
         "10.1002/sim.9170",
     ),

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.query import words
-from bayes_nmda.terms import OUTCOMES
 
 MINUS: Final = "\N{MINUS SIGN}"
 MISSING: Final = "not available"
@@ -108,7 +108,7 @@ def error_of(record: Mapping[str, Any]) -> float:
 
 def comparator_words(comparator: str) -> str:
     """Return what a drug is compared with, "placebo" or "other medicine"."""
-    return "other medicine" if comparator == "active" else comparator
+    return load_vocabulary().comparator(comparator)
 
 
 def count(number: int, noun: str) -> str:
@@ -123,7 +123,7 @@ def title(words: str) -> str:
 
 def outcome(name: str) -> str:
     """Return the name of an outcome as it is printed."""
-    return OUTCOMES.get(name, name.replace("_", " "))
+    return load_vocabulary().outcome(name).label
 
 
 def identifier(*words: str) -> str:

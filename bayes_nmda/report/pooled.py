@@ -1,8 +1,8 @@
 """Pooling is a choice: headline probabilities with each cell alone, pooled, and averaged.
 
-For pain and for the first harm the same question goes to three models of the same rows. What each
-gives is the number that the report tells of that model anywhere else; their average weighs them by
-their marginal likelihoods, which the exact engine computes.
+For the primary analysis and the first harm the same question goes to three models of the same
+rows. What each gives is the number that the report tells of that model anywhere else; their average
+weighs them by their marginal likelihoods, which the exact engine computes.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def sha256(content: bytes) -> str:
 def commit() -> str:
     """Return the commit of the checkout, with ``+`` after it if files changed since; or nothing."""
     answers = [_git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", "bayes_nmda", "data",
-                                               "models", "reports/templates")]  # fmt: skip
+                                               "models")]  # fmt: skip
     if answers[0] is None:
         return ""
     return answers[0] + ("+" if answers[1] else "")

@@ -6,7 +6,8 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
-from bayes_nmda import __version__, paths
+from bayes_nmda import __version__
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report import (
     amounts,
     findings,
@@ -21,9 +22,10 @@ from bayes_nmda.report.curves import legend_note
 from bayes_nmda.report.engines import most_influential
 from bayes_nmda.report.figures import comparison_words, partition_words
 from bayes_nmda.report.formulas import NBSP, mathml
-from bayes_nmda.report.methods import PARAMETERS, REFERENCES, methods
+from bayes_nmda.report.methods import PARAMETERS, REFERENCES, Reference, methods
 from bayes_nmda.report.outcomes import size_of
-from bayes_nmda.report.pain import FIRST
+from bayes_nmda.report.primary import FIRST
+from bayes_nmda.report.staleness import TEMPLATE_FOLDER
 from bayes_nmda.report.summary import summary, unreported
 
 if TYPE_CHECKING:
@@ -49,12 +51,18 @@ def _plain_text(markup: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", "", str(markup))).split())
 
 
+def _reviews() -> list[Reference]:
+    """Return the review that the trials come from, where the vocabulary names one."""
+    review = load_vocabulary().review
+    return [Reference(review.citation, review.doi)] if review.citation else []
+
+
 def environment() -> Environment:
-    """Return the templates of ``reports/templates`` with the words and numbers they use."""
+    """Return the templates with the words and numbers they use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(paths.reports() / "templates"),
+        loader=FileSystemLoader(TEMPLATE_FOLDER),
         autoescape=lambda name: name is not None and ".html" in name,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -141,6 +149,8 @@ def context(
         "figures": figures,
         "summary": summary(content),
         "unreported": unreported(content),
+        "words": load_vocabulary(),
+        "said": load_vocabulary().outcome(spec.select.outcome).said,
         "findings": findings.findings(content),
         "counted": findings.counted(content),
         "size_of": size_of,
@@ -154,7 +164,7 @@ def context(
         "counted_methods": counted_methods(harms[0].fit.spec) if harms else [],
         "bases": [told.fit.spec for told in (*harms[:1], *function[:1])],
         "parameters": PARAMETERS,
-        "references": (*REFERENCES, *(COUNTED_REFERENCES if harms else ())),
+        "references": (*_reviews(), *REFERENCES, *(COUNTED_REFERENCES if harms else ())),
         "engines": tables.engines(content),
         "influential": most_influential(content),
         "gates": sum(len(fit.gates) for fit in content.fits),
@@ -172,5 +182,5 @@ def context(
         "inputs": dict(sorted(inputs.items())),
         "command": provenance.command(content.definition.name),
         "version": __version__,
-        "citation_count": int((content.trials.trials["in_cochrane_2025"] == "yes").sum()),
+        "citation_count": int((content.trials.trials["in_review"] == "yes").sum()),
     }

@@ -24,6 +24,7 @@ TEMPLATES: Final = (
     *("report.html.j2", "findings.html.j2", "outcomes.html.j2", "basis.html.j2"),
     *("report.md.j2", "_macros.html.j2", "style.css"),
 )
+TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
 #: Where a report begins.
 _REPORT: Final = (*FITTING, "report/build.py")
 
@@ -37,7 +38,7 @@ def inputs(definition: ReportDefinition) -> dict[str, str]:
         _, files = resolve(locate(model, paths.models()), ())
         found |= {f"models/{name}": digest for name, digest in files}
     found |= _of(paths.reports(), f"{definition.name}.toml", "reports")
-    found |= _of(paths.reports() / "templates", "*", "reports/templates")
+    found |= _of(TEMPLATE_FOLDER, "*", "templates")
     return dict(sorted(found.items()))
 
 
@@ -120,5 +121,5 @@ def _moved(kind: str, now: dict[str, str], was: dict[str, str]) -> list[str]:
 def require_templates() -> None:
     """Raise `ReportError` if a template is missing, before anything is sampled."""
     for name in TEMPLATES:
-        if not (paths.reports() / "templates" / name).is_file():
-            raise ReportError(f"reports/templates/{name}: found no such file; restore it")
+        if not (TEMPLATE_FOLDER / name).is_file():
+            raise ReportError(f"templates/{name}: found no such file; install bayes_nmda again")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report.numbers import MINUS
 
 if TYPE_CHECKING:
@@ -30,13 +31,11 @@ PALE: Final = "#d9d9d9"
 PURPLE: Final = "#8A4A7D"
 OCHRE: Final = "#9A6A00"
 
-#: Colour, marker and line of each timepoint; the empty one is for cells without timepoint.
-TIMEPOINT_STYLE: Final[dict[str, tuple[str, str, str]]] = {
-    "immediate": (BLUE, "o", "-"),
-    "short": (VERMILION, "s", "--"),
-    "medium": (GREEN, "^", "-."),
-    "": (BLUE, "o", "-"),
-}
+#: Colour, marker and line of timepoints, in their order; the first is that of cells without one.
+_TIMEPOINTS: Final = (
+    *((BLUE, "o", "-"), (VERMILION, "s", "--"), (GREEN, "^", "-.")),
+    *((PURPLE, "D", ":"), (OCHRE, "v", (0, (5, 1)))),
+)
 #: Colour of each judgement of bias; the letter beside it says the same.
 JUDGEMENT_COLOUR: Final[dict[str, str]] = {
     "low": GREEN,
@@ -71,6 +70,13 @@ _SETTINGS: Final[Any] = {  # Matplotlib types each key apart
     "text.color": INK,
     "axes.labelcolor": INK,
 }
+
+
+def timepoint_style(timepoint: str) -> tuple[str, str, Any]:
+    """Return colour, marker and line of a timepoint, by its place in the vocabulary."""
+    known = tuple(load_vocabulary().timepoints)
+    place = known.index(timepoint) if timepoint in known else len(known) if timepoint else 0
+    return _TIMEPOINTS[place % len(_TIMEPOINTS)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report import amounts
 from bayes_nmda.report.amounts import more, more_range, review_difference, thousand
 from bayes_nmda.report.numbers import chance, count, limits, outcome, prior_chance
 from bayes_nmda.report.outcomes import events_of, informative_trials, size_of
-from bayes_nmda.report.pain import FIRST
+from bayes_nmda.report.primary import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +17,11 @@ if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.fits import Record
     from bayes_nmda.report.outcomes import Line, Outcome
-    from bayes_nmda.report.pain import Cell
+    from bayes_nmda.report.primary import Cell
     from bayes_nmda.report.review import Review
 
-#: Outcomes whose absence the review itself names as a finding.
-_UNREPORTED: Final = ("depressive_symptoms", "opioid_use")
 #: A probability above it is more probable than not.
 _EVEN: Final = 0.5
-_SERIOUS: Final = "serious_adverse_event"
 #: How many harms the summary tells, in the order of their section.
 _HARMS: Final = 4
 #: Up to so many drugs and routes are told one by one.
@@ -44,12 +42,17 @@ def summary(content: Content) -> list[str]:
     single = sum(cell.mean["trials"] == 1 for cell in content.cells)
     return [
         f"{count(whole['trials'], 'trial')} with {whole['participants']:,} participants compare "
-        f"one of these drugs with {spec.select.comparator} and give usable numbers on pain. They "
+        f"one of these drugs with {spec.select.comparator} and give usable numbers on "
+        f"{load_vocabulary().outcome(spec.select.outcome).said}. They "
         f"fill {len(content.cells)} combinations of drug, route and timepoint; {single} of those "
         f"{'rests' if single == 1 else 'rest'} on a single trial.",
         _any_benefit(content),
         _leading_benefit(content, leader),
-        *([content.pooled["pain"].sentence(leader.label)] if "pain" in content.pooled else []),
+        *(
+            [content.pooled["primary"].sentence(leader.label)]
+            if "primary" in content.pooled
+            else []
+        ),
         *_elsewhere(content, leader),
         f"In a new trial of that combination the effect may lie anywhere from "
         f"{limits(leader.new)} {spec.unit} (95 % prediction interval).",
@@ -141,16 +144,18 @@ def harm_sentences(content: Content) -> list[str]:
 
     The first is told in full, about the drug and route whose result the review itself published,
     or else the one with the highest probability of harm. The others are told of the same drug and
-    route, or of the one with the highest probability where it has no trial; serious events, which
-    are rare, with all there are.
+    route, or of the one with the highest probability where it has no trial; those that the
+    definition names as rare, with all there are.
     """
     outcomes = content.told("harms")
     if not outcomes:
         return []
     leader = _leading_line(outcomes[0])
+    section = content.definition.section("harms")
+    rare = section.rare if section else ()
     said = [_leading_harm(content, outcomes[0], leader)]
     for harm in outcomes[1:_HARMS]:
-        if harm.fit.spec.select.outcome == _SERIOUS:
+        if harm.fit.spec.name in rare:
             said.append(_rare_harm(harm))
         else:
             said.append(_harm(harm.line(leader.partition) or _leading_line(harm)))
@@ -277,7 +282,8 @@ def _both(content: Content, leader: Cell) -> list[str]:
 
 
 def unreported(content: Content) -> list[str]:
-    """Return the sentences of the evidence map on outcomes that none of the trials reports."""
+    """Return the sentences of the evidence map on outcomes whose absence is a finding."""
     from bayes_nmda.query import evidence_map
 
-    return list(evidence_map(content.trials, outcome=_UNREPORTED).sentences)
+    missing = content.definition.missing
+    return list(evidence_map(content.trials, outcome=missing).sentences) if missing else []

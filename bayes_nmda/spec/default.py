@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import QueryError, SpecError, UsageError
 from bayes_nmda.meta.named_priors import published_prior
 from bayes_nmda.spec.model_file import priors_needed
@@ -159,7 +160,7 @@ def _only(name: str, given: str | None, found: pd.Series) -> str:
     listed = ", ".join(map(repr, there)) or "none"
     if given is None:
         raise UsageError(f"default_model: found no {name}; the trials have {listed}: name one")
-    if given not in there and not (name == "comparator" and given == "active"):
+    if given not in there and not (name == "comparator" and given == load_vocabulary().others):
         raise QueryError(f"default_model: found the {name} {given!r}; the trials have {listed}")
     return given
 

@@ -11,8 +11,8 @@ from bayes_nmda import paths
 from bayes_nmda.data.descriptor import read_package
 from bayes_nmda.data.dictionary import dictionary
 from bayes_nmda.data.schemas import schema_for
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import DataError
-from bayes_nmda.terms import DRUGS, OUTCOMES, ROUTES, TIMEPOINTS
 
 
 def test_every_table_file_is_described() -> None:
@@ -33,10 +33,11 @@ def test_every_column_has_a_meaning_and_every_key_exists() -> None:
 def test_allowed_words_are_those_of_the_glossary() -> None:
     outcomes = {field.name: field for field in read_package().table("outcomes").fields}
     arms = {field.name: field for field in read_package().table("arms").fields}
-    assert outcomes["outcome"].enum == tuple(OUTCOMES)
-    assert outcomes["timepoint"].enum == TIMEPOINTS
-    assert set(DRUGS) <= set(arms["drug"].enum)
-    assert set(ROUTES) <= set(arms["route"].enum)
+    words = load_vocabulary()
+    assert outcomes["outcome"].enum == tuple(words.outcomes)
+    assert outcomes["timepoint"].enum == tuple(words.timepoints)
+    assert set(words.treatments) <= set(arms["drug"].enum)
+    assert set(words.routes) <= set(arms["route"].enum)
 
 
 def test_schemas_have_the_columns_of_the_descriptor() -> None:
@@ -46,7 +47,7 @@ def test_schemas_have_the_columns_of_the_descriptor() -> None:
 
 def test_the_dictionary_is_current_and_names_every_column() -> None:
     text = (paths.data() / "README.md").read_text(encoding="utf-8")
-    assert text == dictionary(read_package())
+    assert text == dictionary(text, read_package())
     for table in read_package().tables:
         assert f"### {table.path}" in text
         for column in table.columns:

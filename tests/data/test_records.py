@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bayes_nmda.data.cochrane import build_tables
-from bayes_nmda.data.export import ArmNumbers
-from bayes_nmda.data.records import sd_from_se
+from bayes_nmda.data.raw import build_tables
 from bayes_nmda.errors import DataError
+from cochrane.export import ArmNumbers
+from cochrane.records import sd_from_se
 
 
 def arm(sd: str, n: str) -> ArmNumbers:

@@ -24,7 +24,7 @@ def lines(error: pytest.ExceptionInfo[DataError]) -> list[str]:
 
 def test_69_trials_of_which_28_have_rows_in_the_review(committed: TrialData) -> None:
     assert len(committed.trials) == 69
-    assert (committed.trials["in_cochrane_2025"] == "yes").sum() == 28
+    assert (committed.trials["in_review"] == "yes").sum() == 28
     assert committed.outcomes["trial"].nunique() == 28
 
 
@@ -321,7 +321,7 @@ OWN = {
     "outcomes.csv": ({"arm": "ketamine", "events": "2"}, {"arm": "placebo", "events": "1"}),
 }
 SHARED = {
-    "trials.csv": {"in_cochrane_2025": "unknown", "biblio_status": "confirmed"},
+    "trials.csv": {"in_review": "unknown", "biblio_status": "confirmed"},
     "arms.csv": {"trial": "own2026"},
     "outcomes.csv": {
         "trial": "own2026",

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from bayes_nmda.data import Vocabulary, load_vocabulary
 from bayes_nmda.terms import Measure
 
 settings.register_profile("short", deadline=None, max_examples=50, derandomize=True)
@@ -24,6 +25,7 @@ class Tables:
     outcomes: pd.DataFrame
     abstract_outcomes: pd.DataFrame = field(default_factory=pd.DataFrame)
     contrasts: None = None
+    vocabulary: Vocabulary = field(default_factory=load_vocabulary)
 
 
 @dataclass(frozen=True)

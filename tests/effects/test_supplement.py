@@ -203,7 +203,7 @@ def test_a_change_moves_with_the_unit_and_not_with_the_start_of_the_scale(change
         ({"outcome": "nausea"}, "found the outcome 'nausea'"),
         ({"trial": "nobody2000"}, "not in trials.csv"),
         ({"control_arm": "amantadine_iv"}, "arm amantadine_iv counts as ''"),
-        ({"treatment_arm": "placebo"}, "arm placebo has no drug of the glossary"),
+        ({"treatment_arm": "placebo"}, "arm placebo has no drug of the vocabulary"),
         ({"crossover_analysis": "unpaired_all"}, "found crossover_analysis 'unpaired_all'"),
         ({"design": "parallel"}, "needs 'na'"),
         ({"error": "arm_sds"}, "lacks sd_t, sd_c"),

@@ -205,7 +205,7 @@ def test_a_result_of_ones_own_in_a_copy_of_the_data_joins_by_name(
     shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("raw"))
     rows = {
         "trials": {"trial": "made2026", "label": "Made 2026", "citation": "Made up", "year": 2026,
-                   "in_cochrane_2025": "unknown", "biblio_status": "unconfirmed",
+                   "in_review": "unknown", "biblio_status": "unconfirmed",
                    "design": "crossover"},
         "arms": {"trial": "made2026", "arm": "ketamine", "role": "treatment", "drug": "ketamine",
                  "route": "oral", "route_basis": "confirmed", "n_arm": 20, "enantiomer": "na"},

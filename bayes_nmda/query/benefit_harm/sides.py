@@ -232,7 +232,7 @@ def sides_of(
     if not harm.counted:
         raise QueryError(
             f"harm_tree: found model {harm.model}, a {harm.measure or 'quantity'}; allowed is a "
-            "model of counts, such as any_adverse_event, whose harm is a difference of risks"
+            "model of counts, whose harm is a difference of risks"
         )
     scale = choose_scale(benefit, None, None, default="RD")
     harm_scale = choose_scale(harm, "RD", control_risk)

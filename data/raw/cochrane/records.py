@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bayes_nmda.data.export import EXPORT, ArmNumbers, ExportRow
 from bayes_nmda.data.problems import Problem, raise_for
 from bayes_nmda.data.reading import Row
-from bayes_nmda.terms import OUTCOMES, TIMEPOINTS
+from bayes_nmda.data.vocabulary import load_vocabulary
+from cochrane.export import EXPORT, ArmNumbers, ExportRow
 
 #: What a footnote of the export means for a record.
 _FOOTNOTES = {
@@ -189,7 +189,8 @@ def outcome_rows(
     raise_for(unknown)
     records = _collect(export)
     names, notes = _instruments(records)
-    outcomes, times = list(OUTCOMES), ["", *TIMEPOINTS]
+    words = load_vocabulary()
+    outcomes, times = list(words.outcomes), ["", *words.timepoints]
 
     def place(key: Key) -> tuple[int, int, int, int]:
         trial, arm, outcome, time = key

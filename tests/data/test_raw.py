@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bayes_nmda import paths
-from bayes_nmda.data.cochrane import (
+from bayes_nmda.data.raw import (
     added_rows,
     build_tables,
     check_raw,
@@ -17,8 +17,8 @@ from bayes_nmda.data.cochrane import (
     stale_files,
     write_tables,
 )
-from bayes_nmda.data.export import ExportRow, read_export
 from bayes_nmda.errors import DataError
+from cochrane.export import ExportRow, read_export
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
-"""A Cochrane data package and the tables around it → the tables of ``data/``.
+"""Raw files and what a project's own script makes of them: compared with the tables, or written.
 
-``python -m bayes_nmda.data.cochrane`` rewrites ``data/*.csv`` and ``data/README.md`` from
-``data/raw/``, ``data/arm_links.csv`` and ``data/datapackage.json``; with ``--check`` it only says
-whether they are what it would write. ``decisions.csv`` and ``arm_links.csv`` are written by hand.
-Everything is built and validated in a folder of its own before a file of ``data/`` is touched.
-Rows that ``raw/`` does not make were added by somebody: they are listed and nothing is written.
+``data/raw/`` holds files as retrieved, ``checksums.txt`` with their SHA-256, and ``make.py``, which
+``python make.py DATA OUT`` asks to write the tables of DATA into the folder OUT; it ends with exit
+code 10 and a message if it cannot. ``python -m bayes_nmda.data.raw`` rewrites ``data/*.csv`` and
+the generated part of ``data/README.md``; with ``--check`` it only says whether they are what it
+would write. Everything is built and validated in a folder of its own before a file of ``data/`` is
+touched. Rows that ``raw/`` does not make were added by somebody: they are listed and nothing is
+written.
 """
 
 from __future__ import annotations
@@ -13,30 +15,28 @@ import argparse
 import csv
 import hashlib
 import io
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from bayes_nmda import paths
-from bayes_nmda.data.bibliography import abstract_rows, arm_rows, trial_rows
 from bayes_nmda.data.descriptor import read_package
 from bayes_nmda.data.dictionary import dictionary
-from bayes_nmda.data.export import read_export, read_links, read_raw
-from bayes_nmda.data.printed import RESULTS, analysis_rows, published_rows
 from bayes_nmda.data.problems import Problem, raise_for
 from bayes_nmda.data.reading import Row, csv_text, read_sheet
-from bayes_nmda.data.records import outcome_rows
 from bayes_nmda.errors import DataError
 
 CHECKSUMS = "checksums.txt"
+SCRIPT = "make.py"
 README = "README.md"
-_BY_HAND = ("decisions.csv", "arm_links.csv")
 
 
 def check_raw(folder: Path) -> None:
-    """Compare the raw files with ``raw/checksums.txt``.
+    """Compare the raw files with ``raw/checksums.txt``; scripts are no raw files.
 
     Raises
     ------
@@ -45,13 +45,18 @@ def check_raw(folder: Path) -> None:
     """
     raw = folder / "raw"
     listed: dict[str, str] = {}
-    for line in (raw / CHECKSUMS).read_text(encoding="utf-8").splitlines():
+    try:
+        lines = (raw / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        message = f"raw/{CHECKSUMS}: found no such file; to do: put it back"
+        raise DataError(message) from None
+    for line in lines:
         digest, _, name = line.partition("  ")
         listed[name] = digest
     present = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(raw.glob("*"))
-        if file.name != CHECKSUMS
+        if file.is_file() and file.suffix != ".py" and file.name != CHECKSUMS
     }
     raise_for(
         Problem(
@@ -73,33 +78,40 @@ def build_tables(folder: Path | None = None) -> dict[str, str]:
     Raises
     ------
     DataError
-        If the raw files are not as retrieved or contradict each other.
+        If the raw files are not as retrieved, contradict each other, or their script fails.
     """
     folder = paths.data() if folder is None else folder
     check_raw(folder)
-    export, links = read_export(folder), read_links(folder)
-    trials = trial_rows(read_raw(folder, "trials.csv"), export)
-    arms = arm_rows(read_raw(folder, "arms.csv"), links, export)
-    analyses = analysis_rows(read_raw(folder, "analyses.csv"), read_raw(folder, "comparisons.csv"))
-    rows: dict[str, list[Row]] = {
-        "trials": trials,
-        "arms": arms,
-        "outcomes": outcome_rows(
-            export,
-            [row["trial"] for row in trials],
-            [(row["trial"], row["arm"]) for row in arms],
-        ),
-        "published": published_rows(export, read_raw(folder, RESULTS), analyses),
-        "analyses": analyses,
-        "abstract_outcomes": abstract_rows(read_raw(folder, "abstract_outcomes.csv")),
-    }
-    package = read_package()
-    files = {
-        table.path: csv_text(table.columns, rows[table.name])
-        for table in package.tables
-        if table.name in rows
-    }
-    return {**files, README: dictionary(package)}
+    with tempfile.TemporaryDirectory() as scratch:
+        _run(folder, Path(scratch))
+        made = {file.name: file.read_text(encoding="utf-8") for file in Path(scratch).glob("*.csv")}
+    known = [table.path for table in read_package().tables]
+    odd = sorted(set(made) - set(known))
+    if odd:
+        raise DataError(f"raw/{SCRIPT}: made {', '.join(odd)}; allowed are {', '.join(known)}")
+    readme = folder / README
+    page = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    files = {name: made[name] for name in known if name in made}
+    return {**files, README: dictionary(page, read_package())}
+
+
+def _run(folder: Path, out: Path) -> None:
+    """Let the project's script write its tables."""
+    script = folder / "raw" / SCRIPT
+    if not script.is_file():
+        raise DataError(f"raw/{SCRIPT}: found no such file; to do: put the script back")
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder), str(out)],
+        env={**os.environ, paths.HOME_VARIABLE: str(paths.root()), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == DataError.exit_code:
+        raise DataError(done.stderr.strip())
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DataError(f"raw/{SCRIPT}: ended with exit code {done.returncode}: {last}")
 
 
 def stale_files(folder: Path, files: dict[str, str]) -> list[str]:
@@ -193,8 +205,9 @@ def write_tables(folder: Path, files: dict[str, str]) -> list[str]:
     _refuse_added(folder, files)
     with tempfile.TemporaryDirectory() as scratch:
         trial_run = Path(scratch)
-        for name in _BY_HAND:
-            shutil.copyfile(folder / name, trial_run / name)
+        for file in folder.glob("*.csv"):  # those that are written by hand stay as they are
+            if file.name not in files:
+                shutil.copyfile(file, trial_run / file.name)
         for name, text in files.items():
             (trial_run / name).write_bytes(text.encode())
         load_trials(trial_run)
@@ -206,7 +219,7 @@ def write_tables(folder: Path, files: dict[str, str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite or check the tables; return the exit code: 0 done, 10 a `DataError`."""
-    parser = argparse.ArgumentParser(prog="python -m bayes_nmda.data.cochrane", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bayes_nmda.data.raw", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say what would change")
     options = parser.parse_args(arguments)
     folder = paths.data()
@@ -220,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     "",
                     "another text than raw/ gives",
                     "the generated text",
-                    "run python -m bayes_nmda.data.cochrane",
+                    "run python -m bayes_nmda.data.raw",
                 )
                 for name in stale_files(folder, files)
             )

@@ -97,7 +97,7 @@ def ask(fit: Fit, curve: Sequence[float]) -> dict[str, Answer]:
     }
 
 
-def pain_cells(fit: Fit, answers: Mapping[str, Answer], trials: TrialData) -> list[Cell]:
+def primary_cells(fit: Fit, answers: Mapping[str, Answer], trials: TrialData) -> list[Cell]:
     """Return the cells of the primary analysis in the order of the model."""
     review = reviewed(fit, trials)
     means, news = (by_cell(fit, answers[name]) for name in ("effect", "new_trial"))
@@ -125,7 +125,7 @@ def pain_cells(fit: Fit, answers: Mapping[str, Answer], trials: TrialData) -> li
     return cells
 
 
-def pain_contrasts(fit: Fit, shrinkage: Answer) -> list[Contrast]:
+def primary_contrasts(fit: Fit, shrinkage: Answer) -> list[Contrast]:
     """Return one row a trial and cell of the primary analysis."""
     rows = fit.effects.frame.set_index("contrast")
     found = []

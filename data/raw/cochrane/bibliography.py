@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bayes_nmda.data.export import EXPORT, LINKS, ExportRow, whole
 from bayes_nmda.data.problems import Problem, raise_for
 from bayes_nmda.data.reading import Row
-from bayes_nmda.terms import DRUGS
+from bayes_nmda.data.vocabulary import load_vocabulary
+from cochrane.export import EXPORT, LINKS, ExportRow, whole
 
 _ACTIVE = "active:"
 _WHOLE_COLUMNS = ("year", "pmid", "n_randomised", "n_analysed", "n_arm")
@@ -22,6 +22,8 @@ _SPELLING = {"responder30": "responder_30", "responder50": "responder_50"}
 def _tidy(row: Row) -> Row:
     tidied = {name: whole(text) if name in _WHOLE_COLUMNS else text for name, text in row.items()}
     tidied["trial"] = tidied.pop("trial_id")
+    if "in_cochrane_2025" in tidied:
+        tidied["in_review"] = tidied.pop("in_cochrane_2025")
     return tidied
 
 
@@ -139,7 +141,7 @@ def _describe(arm: Row, links: list[Row], export: list[ExportRow]) -> None:
     controls = [link for link in own if link["control_arm"] == arm["arm"]]
     parts = {name for link in own for name in link["merged_from"].split(";")}
     drug = arm["drug"].removeprefix(_ACTIVE)
-    ours = drug in DRUGS
+    ours = drug in load_vocabulary().treatments
     arm["drug"] = drug
     if treats or arm["arm"] in parts or (not own and ours):
         arm["role"] = "treatment"

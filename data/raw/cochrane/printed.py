@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bayes_nmda.data.export import EXPORT, ExportRow, analysis_of, whole
 from bayes_nmda.data.reading import Row
+from cochrane.export import EXPORT, ExportRow, analysis_of, whole
 
 RESULTS = "review_results.csv"
 _REVIEW = "Ferraro et al. 2025, Cochrane CD015373.pub2"

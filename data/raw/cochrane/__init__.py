@@ -1,0 +1,1 @@
+"""The data package of a Cochrane review, as tables in our words."""
