@@ -74,9 +74,8 @@ def _models(section: Section) -> tuple[str, ...]:
 def _rules(section: Section) -> tuple[tuple[str, str, str], ...]:
     words = load_vocabulary()
     named = {"reference": words.reference, "others": words.others}
-    rules = (_RULES[section.kind],) * len(_models(section))
-    if section.kind == "tradeoff":
-        rules = _TRADEOFF
+    count = len(_models(section))
+    rules = _TRADEOFF if section.kind == "tradeoff" else (_RULES[section.kind],) * count
     return tuple((kind, sign, named.get(against, "")) for kind, sign, against in rules)
 
 

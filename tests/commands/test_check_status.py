@@ -99,7 +99,6 @@ def test_status_says_of_a_report_what_a_build_would_find(run, stored_home, tmp_p
     """A report needs no stored fit to be that of today's files."""
     home = tmp_path / "home"
     shutil.copytree(stored_home, home)
-    shutil.copytree(paths.reports() / "templates", home / "reports" / "templates")
     shutil.copy(paths.reports() / "evidence.toml", home / "reports")
     report = {"what": "report evidence"}
     for state, change in (("missing", None), ("fresh", "build"), ("stale", "edit")):

@@ -20,7 +20,7 @@ title = "A small report"
 subtitle = "Made-up draws"
 
 [[section]]
-kind = "pain"
+kind = "primary"
 title = "Pain"
 models = ["quick"]
 curve = [0, 40, 10]
@@ -28,7 +28,8 @@ curve = [0, 40, 10]
 quick = "Quick"
 """
 #: The same with a section of each other kind.
-WHOLE = f"""{PAIN}
+_COLUMNS = 'subtitle = "Made-up draws"\ncolumns = ["quick_harm", "quick_responder"]'
+WHOLE = f"""{PAIN.replace('subtitle = "Made-up draws"', _COLUMNS)}
 [[section]]
 kind = "harms"
 title = "Harms"
@@ -258,7 +259,7 @@ def built(home: Path, report: str, definition: str, models: Iterable[str]) -> Pa
 
     for name in ("data", "models"):
         shutil.copytree(getattr(paths, name)(), home / name)
-    shutil.copytree(paths.reports() / "templates", home / "reports" / "templates")
+    (home / "reports").mkdir()
     (home / "reports" / f"{report}.toml").write_text(definition, encoding="utf-8")
     for name, text in MODELS.items():
         (home / "models" / f"{name}.toml").write_text(text, encoding="utf-8")

@@ -37,9 +37,9 @@ def test_every_model_of_the_project_is_told():
         ('title = "A small report"', 'heading = "x"', "missing title"),
         ('quick = "Quick"', 'other = "Quick"', "labels: each of quick"),
         ('title = "A small report"', "title = ", "not TOML"),
-        ('kind = "harms"', 'kind = "harm"', "section 2: kind: found 'harm'; allowed are pain"),
-        ('kind = "harms"', 'kind = "pain"', r"section 2 \(pain\): missing curve"),
-        ('kind = "responders"', 'kind = "active"', "each of pain.*at most once"),
+        ('kind = "harms"', 'kind = "harm"', "section 2: kind: found 'harm'; allowed are primary"),
+        ('kind = "harms"', 'kind = "primary"', r"section 2 \(primary\): missing curve"),
+        ('kind = "responders"', 'kind = "active"', "each of primary.*at most once"),
         ("curve = [0, 40, 10]", "curve = [0, 40, 10]\nprior = 1", "found prior; it takes kind"),
         ('models = ["quick", "quick_harm"]', 'models = ["quick"]', "allowed are two, a benefit"),
         ("at_most = [0, 0.1]", "at_most = [0.1, 0]", "at_most: found .* increasing numbers"),
@@ -74,6 +74,7 @@ def test_an_unknown_report_is_told_the_known_ones(home):
 )
 def test_a_model_that_a_section_cannot_tell_is_named(home, whole, old, new, words):
     text = whole.replace(old, new).replace('quick_harm_alone = "Alone"', new_label(new))
+    text = text.replace('columns = ["quick_harm", "quick_responder"]', "")
     (home / "reports" / "quick.toml").write_text(text)
     definition = load_definition("quick")
     with pytest.raises(ReportError, match=words):
