@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
     from bayes_nmda.meta.batch import meta_analyses
     from bayes_nmda.model.build import build_model
-    from bayes_nmda.project import Project, project
+    from bayes_nmda.projects import Project, project
     from bayes_nmda.query import (
         Answer,
         average_models,
@@ -82,7 +82,7 @@ _HOMES = {
     "meta.analysis": ("MetaAnalysis", "meta_analysis"),
     "meta.batch": ("meta_analyses",),
     "model.build": ("build_model",),
-    "project": ("Project", "project"),
+    "projects": ("Project", "project"),
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
     "store.fits": ("posterior",),
 }

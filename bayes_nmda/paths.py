@@ -39,6 +39,11 @@ def _root(home: str | None) -> tuple[Path, bool]:
     return _PACKAGE / "_shipped", False
 
 
+def shipped() -> Path:
+    """Return the folder of the project that the package came with."""
+    return _root(None)[0]
+
+
 def root() -> Path:
     """Return the folder that holds ``data/``, ``models/`` and ``reports/``."""
     return _root(_CURRENT.get() or os.environ.get(HOME_VARIABLE))[0]

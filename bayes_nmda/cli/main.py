@@ -136,7 +136,7 @@ def fit(
 
 @app.command
 def report(
-    name: str = "evidence",
+    name: str = "",
     *,
     force: Annotated[bool, Parameter(negative="")] = False,
     as_json: AsJson = False,
@@ -146,12 +146,14 @@ def report(
     Parameters
     ----------
     name
-        A report in reports/.
+        A report in reports/; by default the only one there.
     force
         Build even if nothing is stale.
     """
     from bayes_nmda.report.build import build_report
+    from bayes_nmda.report.definition import the_only_report
 
+    name = name or the_only_report()
     with _progress() as say:
         built = build_report(name, force=force, progress=say)
     print(built.message, file=sys.stderr)
@@ -160,6 +162,24 @@ def report(
         _print_rows("report", [row], as_json=True)
     else:
         print(built.path)
+
+
+@app.command
+def init(folder: Path, /, *, as_json: AsJson = False) -> None:
+    """Write a small project to start from: three invented trials, two models and a report.
+
+    Parameters
+    ----------
+    folder
+        A new or an empty folder.
+    """
+    from bayes_nmda.cli.init import start_project
+
+    files = start_project(folder)
+    if as_json:
+        _print_rows("init", [{"file": name} for name in files], as_json=True)
+    else:
+        print(f"{folder}: {len(files)} files; next: bayes-nmda check --project {folder}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

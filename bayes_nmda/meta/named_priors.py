@@ -1,4 +1,4 @@
-"""Published empirical priors by name, from the tables in ``models/priors``.
+"""Published empirical priors by name, from the tables in ``meta/priors``.
 
 A name is ``source:topic`` or ``source:topic/setting``: ``"turner2015:pain"``,
 ``"rhodes2015:pain/respiratory"``, ``"bartos2023:pain/log_or"``. Turner and Rhodes printed their
@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from bayes_nmda import paths
 from bayes_nmda.errors import UsageError
 
+_TABLES = Path(__file__).parent / "priors"
 #: Where each table was published, and the effect measure it is for.
 SOURCES = {
     "turner2012": "Turner 2012, Int J Epidemiol 41:818, doi:10.1093/ije/dys041 (log odds ratios)",
@@ -73,7 +73,7 @@ def published_prior(name: str, parameter: Literal["mu", "tau"]) -> PublishedPrio
         known = ", ".join(f"{key}:…" for key in SOURCES)
         raise UsageError(f"{parameter}={name!r} is not a prior: named priors are {known}")
     topic, *settings = rest.lower().replace(" ", "_").replace("-", "_").split("/")
-    table = _rows(source, paths.models() / "priors")
+    table = _rows(source, _TABLES)
     rows = [row for row in table if row["parameter"] == parameter]
     found = _matching_topic(rows, topic)
     if not found:

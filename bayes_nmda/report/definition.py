@@ -129,6 +129,23 @@ def report_names() -> list[str]:
     return sorted(path.stem for path in paths.reports().glob("*.toml"))
 
 
+def the_only_report() -> str:
+    """Return the name of the one report that there is.
+
+    Raises
+    ------
+    ReportError
+        If there is none, or more than one.
+    """
+    names = report_names()
+    if len(names) != 1:
+        raise ReportError(
+            f"reports/: found {len(names)} definitions; allowed without a name is one, else name "
+            f"one of {', '.join(names) or 'those that you add'}"
+        )
+    return names[0]
+
+
 def load_definition(name: str) -> ReportDefinition:
     """Return a checked report definition.
 
