@@ -15,8 +15,10 @@ from cyclopts import App, Parameter
 from bayes_nmda import query
 from bayes_nmda.cli.ask_options import (
     OWN,
+    USUAL,
     AsJson,
     AtLeast,
+    Ends,
     Model,
     OnScale,
     Target,
@@ -173,6 +175,7 @@ def tradeoff(
             "arms of the trials of the harm."
         ),
     ] = None,
+    ends: Ends = USUAL,
     as_json: AsJson = False,
 ) -> None:
     """Print how probably a drug helps by at least so much and harms at most so many."""
@@ -197,6 +200,7 @@ def tradeoff(
         **asdict(cells),
         target=target,
         control_risk=control_risk,
+        **asdict(ends),
     )
     if as_json:
         print_json({**answer.to_dict(), "net_benefit": net.to_dict()})
@@ -212,10 +216,11 @@ def effect(
     *,
     cells: Cells = ALL,
     scale: OnScale = OWN,
+    ends: Ends = USUAL,
     as_json: AsJson = False,
 ) -> None:
     """Print the effect, averaged over trials like these."""
-    answer = query.effect(draws_from(model), **asdict(cells), **asdict(scale))
+    answer = query.effect(draws_from(model), **asdict(cells), **asdict(scale), **asdict(ends))
     print_answer(answer, as_json=as_json)
 
 
@@ -225,31 +230,41 @@ def new_trial(
     *,
     cells: Cells = ALL,
     scale: OnScale = OWN,
+    ends: Ends = USUAL,
     as_json: AsJson = False,
 ) -> None:
     """Print the effect that one more trial like these would have."""
-    answer = query.new_trial(draws_from(model), **asdict(cells), **asdict(scale))
+    answer = query.new_trial(draws_from(model), **asdict(cells), **asdict(scale), **asdict(ends))
     print_answer(answer, as_json=as_json)
 
 
 @app.command
-def heterogeneity(model: Model, *, as_json: AsJson = False) -> None:
+def heterogeneity(model: Model, *, ends: Ends = USUAL, as_json: AsJson = False) -> None:
     """Print how much true effects differ between trials, drugs, routes and timepoints."""
-    print_answer(query.heterogeneity(draws_from(model)), as_json=as_json)
+    print_answer(query.heterogeneity(draws_from(model), **asdict(ends)), as_json=as_json)
 
 
 @app.command
-def shrinkage(model: Model, *, cells: Cells = ALL, as_json: AsJson = False) -> None:
+def shrinkage(
+    model: Model, *, cells: Cells = ALL, ends: Ends = USUAL, as_json: AsJson = False
+) -> None:
     """Print each trial's own result beside what the model makes of it."""
-    print_answer(query.shrinkage(draws_from(model), **asdict(cells)), as_json=as_json)
+    answer = query.shrinkage(draws_from(model), **asdict(cells), **asdict(ends))
+    print_answer(answer, as_json=as_json)
 
 
 @app.command
 def rank(
-    model: Model, *, cells: Cells = ALL, target: Target = "mean", as_json: AsJson = False
+    model: Model,
+    *,
+    cells: Cells = ALL,
+    target: Target = "mean",
+    ends: Ends = USUAL,
+    as_json: AsJson = False,
 ) -> None:
     """Print how probably each drug and route is the best."""
-    print_answer(query.rank(draws_from(model), **asdict(cells), target=target), as_json=as_json)
+    answer = query.rank(draws_from(model), **asdict(cells), target=target, **asdict(ends))
+    print_answer(answer, as_json=as_json)
 
 
 @app.command
@@ -260,6 +275,7 @@ def compare(
     second: str,
     at_least: AtLeast = None,
     target: Target = "mean",
+    ends: Ends = USUAL,
     as_json: AsJson = False,
 ) -> None:
     """Print how probably one cell is better than another by at least so much.
@@ -277,6 +293,7 @@ def compare(
         second=_cell("second", second),
         at_least=0.0 if at_least is None else at_least,
         target=target,
+        **asdict(ends),
     )
     print_answer(answer, as_json=as_json)
 

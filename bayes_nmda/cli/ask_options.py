@@ -45,8 +45,8 @@ Target = Annotated[
 ControlRisk = Annotated[
     float | None,
     Parameter(
-        help="For RR, RD and NNT: the risk without the drug, such as 0.3. Default: that of the "
-        "control arms of the trials."
+        help="For RR, RD and NNT: the risk without the drug, such as 0.3. Default: that of a new "
+        "population like those of the control arms."
     ),
 ]
 AsJson = Annotated[
@@ -72,6 +72,21 @@ class OnScale:
 
 
 OWN: Final = OnScale()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Which intervals an answer gives."""
+
+    level: Annotated[float, Parameter(help="Probability of the intervals.")] = 0.95
+    interval: Annotated[
+        Literal["eti", "hdi"],
+        Parameter(help="Equal tails, or the shortest (highest density)."),
+    ] = "eti"
+
+
+USUAL: Final = Ends()
 
 
 def named(option: str, model: str, question: str) -> str:

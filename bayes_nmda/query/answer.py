@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayes_nmda.query.draws import Draws
+    from bayes_nmda.query.intervals import Interval
 
 SCHEMA_VERSION: Final = 1
 _PROVENANCE: Final = ("spec_hash", "rows_hash", "key", "seed", "versions", "inputs")
@@ -145,6 +146,7 @@ def answer_of(
     value: str,
     unit: str | None = None,
     direction: str,
+    interval: Interval | None = None,
 ) -> Answer:
     """Return the answer that a fit gives, with what the fit says about itself."""
     of_fit = ["with_abstracts"] if draws.supplemented else []
@@ -163,6 +165,7 @@ def answer_of(
             name: str(attrs.get(name, ""))
             for name in ("model", "title", "outcome", "comparator", "measure", "engine")
         }
+        | ({} if interval is None else {"interval": interval.about})
         | estimand_of(draws),
         provenance=provenance_of(draws),
         warnings=draws.warnings,

@@ -14,10 +14,12 @@ from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
 from bayes_nmda.query.distribution import Distribution, distributions
 from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
+from bayes_nmda.query.intervals import Interval, Kind, choose_interval
 from bayes_nmda.query.mcse import mcse_mean
-from bayes_nmda.query.rows import INTERVAL, behind, named
+from bayes_nmda.query.rows import behind, named
 from bayes_nmda.query.selection import Selector, choose_cells
-from bayes_nmda.query.words import evidence, favours, interval, number, reliability, remarks
+from bayes_nmda.query.words import evidence, favours, number, reliability, remarks
+from bayes_nmda.query.words import interval as range_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,23 +32,26 @@ QUANTITIES: Final = {
     "sd_timepoint": "timepoints of one drug and route",
     "sd_trial_timepoint": "timepoints within one trial, beyond those of its drug and route",
 }
-#: 97.5 % point of the standard normal distribution, for the trials' own 95 % intervals.
-_Z: Final = 1.959963984540054
 
 
-def heterogeneity(tree: xr.DataTree | Posterior) -> Answer:
+def heterogeneity(
+    tree: xr.DataTree | Posterior, *, level: float = 0.95, interval: Kind = "eti"
+) -> Answer:
     """Return how much true effects differ: tau between trials, and the model's other SDs.
 
     Parameters
     ----------
     tree
         A fit, from `fit` or `posterior`.
+    level, interval
+        Probability of the intervals, and ``"eti"``, equal tails, or ``"hdi"``, the shortest on the
+        scale of the model.
 
     Returns
     -------
     Answer
         A row a standard deviation (a row a cell where each cell has its own): ``quantity``,
-        ``median``, ``mean``, ``lower`` and ``upper`` (95 %, equal tails), ``mcse`` of the mean,
+        ``median``, ``mean``, ``lower`` and ``upper``, ``mcse`` of the mean,
         ``prior_median``, ``prior_lower``, ``prior_upper``, ``trials``, ``participants``,
         ``engine``. Units of the effect; 0 means that they do not differ.
 
@@ -55,7 +60,7 @@ def heterogeneity(tree: xr.DataTree | Posterior) -> Answer:
     QueryError
         If the fit has no such standard deviation.
     """
-    draws = draws_of(tree)
+    draws, chosen = draws_of(tree), choose_interval(level, interval)
     found = [name for name in QUANTITIES if draws.has(name)]
     if not found:
         raise QueryError(
@@ -69,9 +74,9 @@ def heterogeneity(tree: xr.DataTree | Posterior) -> Answer:
         by_cell = draws.posterior(name).ndim > 2
         cells: tuple[Cell | None, ...] = draws.cells if by_cell else (None,)
         for cell in cells:
-            record = _spread(draws, name, cell, of_cell(cell), prior)
+            record = _spread(draws, name, cell, of_cell(cell), prior, chosen)
             records.append(record)
-            sentences.append(_spread_sentence(draws, record))
+            sentences.append(_spread_sentence(draws, record, chosen))
     return answer_of(
         draws,
         "heterogeneity",
@@ -79,15 +84,21 @@ def heterogeneity(tree: xr.DataTree | Posterior) -> Answer:
         sentences,
         value="median",
         direction="a standard deviation, 0 or above; it has no direction",
+        interval=chosen,
     )
 
 
 def _spread(
-    draws: Draws, name: str, cell: Cell | None, posterior: Distribution, prior: Floats
+    draws: Draws,
+    name: str,
+    cell: Cell | None,
+    posterior: Distribution,
+    prior: Floats,
+    chosen: Interval,
 ) -> dict[str, Any]:
     mean = posterior.mean()
-    low, median, high = (posterior.quantile(p) for p in (INTERVAL[0], 0.5, INTERVAL[1]))
-    before = np.quantile(prior, (0.5, *INTERVAL))
+    (low, high), median = chosen.ends(posterior), posterior.quantile(0.5)
+    before = (float(np.quantile(prior, 0.5)), *chosen.of(prior))
     if cell is None:
         trials, people = draws.people(draws.cells)
         where = {"drug": "", "route": "", "timepoint": ""}
@@ -102,9 +113,9 @@ def _spread(
         "lower": low.value,
         "upper": high.value,
         "mcse": mean.mcse,
-        "prior_median": float(before[0]),
-        "prior_lower": float(before[1]),
-        "prior_upper": float(before[2]),
+        "prior_median": before[0],
+        "prior_lower": before[1],
+        "prior_upper": before[2],
         **counted,
         "ess": mean.ess,
         "mcse_median": median.mcse,
@@ -113,15 +124,15 @@ def _spread(
     }
 
 
-def _spread_sentence(draws: Draws, row: dict[str, Any]) -> str:
+def _spread_sentence(draws: Draws, row: dict[str, Any], chosen: Interval) -> str:
     error = max(row["mcse_median"], row["mcse_upper"])
     middle, low, high = (number(row[name], error) for name in ("median", "lower", "upper"))
-    before = interval(row["prior_lower"], row["prior_upper"])
+    before = range_of(row["prior_lower"], row["prior_upper"])
     parts = [row[name] for name in ("drug", "route", "timepoint") if row[name]]
     where = f" ({'/'.join(parts)})" if parts else ""
     return (
         f"The standard deviation between {QUANTITIES[row['quantity']]}{where} is about {middle} "
-        f"{draws.unit} (95 % credible interval {low} to {high}; before the data: {before}); "
+        f"{draws.unit} ({chosen.said()} {low} to {high}; before the data: {before}); "
         f"{evidence(row['trials'], row['participants'])}{reliability(draws)}."
     )
 
@@ -132,6 +143,8 @@ def shrinkage(
     drug: Selector = None,
     route: Selector = None,
     timepoint: Selector = None,
+    level: float = 0.95,
+    interval: Kind = "eti",
 ) -> Answer:
     """Return each trial's own result beside what the model makes of it.
 
@@ -141,11 +154,14 @@ def shrinkage(
         A fit, from `fit` or `posterior`.
     drug, route, timepoint
         A word or several; left out means all.
+    level, interval
+        Probability of the intervals, and ``"eti"``, equal tails, or ``"hdi"``, the shortest on the
+        scale of the model.
 
     Returns
     -------
     Answer
-        A row a contrast: ``yi`` and ``sei`` as reported with ``yi_lower`` and ``yi_upper`` (95 %),
+        A row a contrast: ``yi`` and ``sei`` as reported with ``yi_lower`` and ``yi_upper``,
         ``estimate`` (posterior mean of its true effect theta) with ``lower`` and ``upper``,
         ``cell_effect``, and ``shrinkage``: the posterior mean of v / (v + variance between
         trials), v the trial's sampling variance. 0 leaves a trial's result as it is, 1 replaces
@@ -158,7 +174,7 @@ def shrinkage(
     QueryError
         If a word is unknown, no trial stands behind a combination, or the fit lacks theta.
     """
-    draws = draws_of(tree)
+    draws, chosen = draws_of(tree), choose_interval(level, interval)
     cells = {
         cell.label: cell
         for cell in choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
@@ -177,18 +193,18 @@ def shrinkage(
         if cell is None:
             continue
         own = theta[..., i]
-        low, high = np.quantile(own, INTERVAL)
+        low, high = chosen.of(own)
         record = {
             "contrast": label,
             "trial": trial_names[i],
             **named(cell),
             "yi": float(yi[i]),
             "sei": float(sei[i]),
-            "yi_lower": float(yi[i] - _Z * sei[i]),
-            "yi_upper": float(yi[i] + _Z * sei[i]),
+            "yi_lower": float(yi[i] - chosen.z * sei[i]),
+            "yi_upper": float(yi[i] + chosen.z * sei[i]),
             "estimate": float(own.mean()),
-            "lower": float(low),
-            "upper": float(high),
+            "lower": low,
+            "upper": high,
             "mcse": mcse_mean(own),
             "cell_effect": effect_of(cell).mean().value,
             "shrinkage": _share(draws, cell, _error_variance(draws, i, float(sei[i]))),
@@ -198,7 +214,7 @@ def shrinkage(
             "flags": remarks_on[i],
         }
         records.append(record)
-        sentences.append(_shrinkage_sentence(draws, cell, record))
+        sentences.append(_shrinkage_sentence(draws, cell, record, chosen))
     return answer_of(
         draws,
         "shrinkage",
@@ -206,6 +222,7 @@ def shrinkage(
         sentences,
         value="shrinkage",
         direction=favours(draws.benefit_sign),
+        interval=chosen,
     )
 
 
@@ -230,18 +247,18 @@ def _share(draws: Draws, cell: Cell, variance: Floats | float) -> float:
     return float((variance / (variance + between)).mean())
 
 
-def _shrinkage_sentence(draws: Draws, cell: Cell, row: dict[str, Any]) -> str:
+def _shrinkage_sentence(draws: Draws, cell: Cell, row: dict[str, Any], chosen: Interval) -> str:
     alone = "the trial alone gives no ratio (both arms without events, or with events only)"
     coarse = row["mcse"]
     if np.isfinite(row["yi"]):
         coarse = row["sei"] / 10
         alone = (
-            f"the trial found {number(row['yi'], coarse)} {draws.unit} (95 % confidence interval "
-            f"{interval(row['yi_lower'], row['yi_upper'])})"
+            f"the trial found {number(row['yi'], coarse)} {draws.unit} ({chosen.percent} "
+            f"confidence interval {range_of(row['yi_lower'], row['yi_upper'])})"
         )
     return (
         f"{row['contrast']}: {alone}; in the light of the "
-        f"other trials {number(row['estimate'], max(row['mcse'], coarse))} (95 % credible interval "
-        f"{interval(row['lower'], row['upper'])}); "
+        f"other trials {number(row['estimate'], max(row['mcse'], coarse))} ({chosen.said()} "
+        f"{range_of(row['lower'], row['upper'])}); "
         f"{favours(draws.benefit_sign)}; {row['participants']} participants{remarks(draws, cell)}."
     )

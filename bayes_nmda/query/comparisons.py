@@ -15,8 +15,9 @@ import numpy as np
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.answer import Answer, answer_of
 from bayes_nmda.query.draws import Cell, Draws, Floats, Posterior, draws_of
+from bayes_nmda.query.intervals import Interval, Kind, choose_interval
 from bayes_nmda.query.mcse import ess, mcse_mean, mcse_probability, mcse_quantile
-from bayes_nmda.query.rows import INTERVAL, behind, named
+from bayes_nmda.query.rows import behind, named
 from bayes_nmda.query.selection import (
     VARIABLE,
     Selector,
@@ -54,6 +55,8 @@ def rank(
     drug: Selector = None,
     route: Selector = None,
     target: Target = "mean",
+    level: float = 0.95,
+    interval: Kind = "eti",
 ) -> Answer:
     """Return how probably each cell is the best of those asked for, and its rank.
 
@@ -65,13 +68,16 @@ def rank(
         Which cells compete; left out means all.
     target
         ``"mean"`` or ``"new_trial"``.
+    level, interval
+        Probability of the intervals, and ``"eti"``, equal tails, or ``"hdi"``, the shortest on the
+        scale of the model.
 
     Returns
     -------
     Answer
         A row a cell: ``probability`` that it is the best, with ``mcse`` and ``prior_probability``;
-        ``mean_rank`` (1 is best) with ``mean_rank_mcse``; ``rank_lower`` and ``rank_upper`` (95 %,
-        equal tails); ``of``, the number of cells; ``trials``, ``participants``, ``engine``. Cells
+        ``mean_rank`` (1 is best) with ``mean_rank_mcse``; ``rank_lower`` and ``rank_upper``;
+        ``of``, the number of cells; ``trials``, ``participants``, ``engine``. Cells
         that tie in a draw share its rank.
 
     Raises
@@ -79,7 +85,7 @@ def rank(
     QueryError
         If a word is unknown, fewer than two cells compete, or the model gives all one effect.
     """
-    draws = draws_of(tree)
+    draws, chosen = draws_of(tree), choose_interval(level, interval)
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
     if len(cells) < 2:
         raise QueryError(f"rank: found one cell, {cells[0].label}; allowed are two or more")
@@ -95,7 +101,7 @@ def rank(
     records = []
     sentences = []
     for j, cell in enumerate(cells):
-        low, high = np.quantile(ranks[..., j], INTERVAL, method="inverted_cdf")
+        low, high = chosen.of(ranks[..., j], whole=True)
         record: dict[str, Any] = {
             **named(cell),
             "target": target,
@@ -104,15 +110,17 @@ def rank(
             "prior_probability": float(before[j]),
             "mean_rank": float(ranks[..., j].mean()),
             "mean_rank_mcse": _mcse_rank(ranks[..., j]),
-            "rank_lower": float(low),
-            "rank_upper": float(high),
+            "rank_lower": low,
+            "rank_upper": high,
             "of": len(cells),
             **behind(draws, cell),
             "ess": ess(best[..., j]),
             "flags": ";".join(cell.flags),
         }
         records.append(record)
-        sentences.append(_rank_sentence(draws, cell, record, _error(prior[..., 0], before[j])))
+        sentences.append(
+            _rank_sentence(draws, cell, record, _error(prior[..., 0], before[j]), chosen)
+        )
     return answer_of(
         draws,
         "rank",
@@ -121,6 +129,7 @@ def rank(
         value="probability",
         unit="probability and rank",
         direction="rank 1 is the best for patients",
+        interval=chosen,
     )
 
 
@@ -159,7 +168,9 @@ def _error(prior: Floats, probability: float) -> float:
     return float(np.sqrt(max(probability * (1 - probability), 1 / prior.size) / prior.size))
 
 
-def _rank_sentence(draws: Draws, cell: Cell, row: dict[str, Any], prior_error: float) -> str:
+def _rank_sentence(
+    draws: Draws, cell: Cell, row: dict[str, Any], prior_error: float, chosen: Interval
+) -> str:
     ranks = (number(row[name], 1.0) for name in ("mean_rank", "rank_lower", "rank_upper"))
     mean, low, high = ranks
     return (
@@ -167,7 +178,7 @@ def _rank_sentence(draws: Draws, cell: Cell, row: dict[str, Any], prior_error: f
         f"of {row['of']} combinations, {place(row['target'])}, is "
         f"{percent(row['probability'], row['mcse'])} (before the data: "
         f"{percent(row['prior_probability'], prior_error)}); mean rank {mean} of {row['of']}, "
-        f"95 % from {low} to {high}; {_MOSTLY}; "
+        f"{chosen.percent} from {low} to {high}; {_MOSTLY}; "
         f"{evidence(cell.trials, cell.participants)}{reliability(draws)}."
     )
 
@@ -179,6 +190,8 @@ def compare(
     second: Mapping[str, str],
     at_least: Thresholds = 0.0,
     target: Target = "mean",
+    level: float = 0.95,
+    interval: Kind = "eti",
 ) -> Answer:
     """Return how probably one cell is better than another by at least so much.
 
@@ -192,13 +205,16 @@ def compare(
         A number or several, 0 or above, in units of the outcome; 0 asks for better at all.
     target
         ``"mean"`` or ``"new_trial"``.
+    level, interval
+        Probability of the intervals, and ``"eti"``, equal tails, or ``"hdi"``, the shortest on the
+        scale of the model.
 
     Returns
     -------
     Answer
         A row a threshold: ``first``, ``second``, ``at_least``, ``target``, ``probability`` that
         the first is better, ``mcse``, ``prior_probability``; ``difference`` (first minus second,
-        on the model's scale) with ``sd``, ``lower``, ``upper`` (95 %) and ``difference_mcse``;
+        on the model's scale) with ``sd``, ``lower``, ``upper`` and ``difference_mcse``;
         trials and participants of each and of both, in which a shared arm counts once.
 
     Raises
@@ -208,7 +224,7 @@ def compare(
     UsageError
         If a threshold is negative or not a number, or both selectors name one cell.
     """
-    draws = draws_of(tree)
+    draws, chosen = draws_of(tree), choose_interval(level, interval)
     cells = choose_one(draws, "first", first), choose_one(draws, "second", second)
     if cells[0] == cells[1]:
         raise UsageError(f"first and second: found {cells[0].label} twice; allowed are two cells")
@@ -221,7 +237,7 @@ def compare(
     values, prior = both[..., 0] - both[..., 1], before[..., 0] - before[..., 1]
     if np.ptp(values) == 0.0:
         raise QueryError(f"model {draws.model} gives all cells one effect: they do not differ")
-    low, high = (float(q) for q in np.quantile(values, INTERVAL))
+    low, high = chosen.of(values)
     trials, people = draws.people(cells)
     records = []
     sentences = []
@@ -251,10 +267,12 @@ def compare(
             "ess": ess(better),
             "flags": ";".join(sorted({*cells[0].flags, *cells[1].flags})),
         }
-        error = max(record["difference_mcse"], *(mcse_quantile(values, p) for p in INTERVAL))
+        error = max(
+            record["difference_mcse"], *(mcse_quantile(values, p) for p in chosen.tails(values))
+        )
         records.append(record)
         sentences.append(
-            _compare_sentence(draws, cells, record, error, _error(prior, better_before))
+            _compare_sentence(draws, cells, record, error, _error(prior, better_before), chosen)
         )
     return answer_of(
         draws,
@@ -264,6 +282,7 @@ def compare(
         value="probability",
         direction=f"{'negative' if draws.benefit_sign < 0 else 'positive'} differences favour "
         "the first",
+        interval=chosen,
     )
 
 
@@ -273,6 +292,7 @@ def _compare_sentence(
     row: dict[str, Any],
     error: float,
     prior_error: float,
+    chosen: Interval,
 ) -> str:
     first, second = (f"{drug_words(cell)}{moment(cell)}" for cell in cells)
     margin = f" by at least {row['at_least']:g} {draws.unit}" if row["at_least"] > 0 else ""
@@ -285,6 +305,6 @@ def _compare_sentence(
         f"The probability that {first} is better for {outcome(draws)} than {second}{margin}, "
         f"{place(row['target'])}, is {percent(row['probability'], row['mcse'])} (before the data: "
         f"{percent(row['prior_probability'], prior_error)}); the difference is {middle} "
-        f"{draws.unit} (95 % credible interval {low} to {high}); {directness}; "
+        f"{draws.unit} ({chosen.said()} {low} to {high}); {directness}; "
         f"{evidence(row['trials'], row['participants'])}{reliability(draws)}."
     )

@@ -1,7 +1,7 @@
 """How large an effect is, and how probably it matters.
 
-A probability is that of the posterior beyond a threshold; an estimate is its mean, with the 2.5 %
-and 97.5 % quantiles. Both are counted from the draws of NUTS, and computed without counting where
+A probability is that of the posterior beyond a threshold; an estimate is its mean, with an
+interval. Both are counted from the draws of NUTS, and computed without counting where
 the exact engine made the fit. ``target="mean"`` is the effect averaged over trials like those in a
 cell, ``target="new_trial"`` what one more trial would show; the second is always less certain.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bayes_nmda.query.answer import Answer
 from bayes_nmda.query.draws import Posterior, draws_of
+from bayes_nmda.query.intervals import Kind, choose_interval
 from bayes_nmda.query.rows import estimate, probability
 from bayes_nmda.query.scales import choose_scale, scale_thresholds
 from bayes_nmda.query.selection import Selector, Thresholds, choose_cells
@@ -101,8 +102,8 @@ def prob_harm(
         difference of means has its own scale; a standardised one also ``"MD"``, the units of a
         familiar instrument.
     control_risk
-        For ``"RR"`` and ``"RD"``: the risk without the drug, 0 to 1. By default that of the control
-        arms of the cell's trials, weighted by their people.
+        For ``"RR"`` and ``"RD"``: the risk without the drug, 0 to 1. By default that of a new
+        population like those of the cell's control arms, draw by draw, from the baseline model.
 
     Returns
     -------
@@ -133,6 +134,8 @@ def effect(
     timepoint: Selector = None,
     measure: str | None = None,
     control_risk: float | None = None,
+    level: float = 0.95,
+    interval: Kind = "eti",
 ) -> Answer:
     """Return the effect averaged over trials like those behind each cell.
 
@@ -147,13 +150,16 @@ def effect(
         ``"NNT"``, a standardised difference ``"MD"``, see `prob_harm`.
     control_risk
         For ``"RR"``, ``"RD"`` and ``"NNT"``: the risk without the drug, 0 to 1; by default that of
-        the cell's trials.
+        the baseline model.
+    level, interval
+        Probability of the intervals, and ``"eti"``, equal tails, or ``"hdi"``, the shortest on the
+        scale of the model.
 
     Returns
     -------
     Answer
         Columns ``estimate`` (posterior mean; of ratios and risks the median), ``sd`` (not of
-        those), ``median``, ``lower`` and ``upper`` (95 %, equal tails), ``mcse``,
+        those), ``median``, ``lower`` and ``upper``, ``mcse``,
         ``prior_lower``, ``prior_upper``, ``trials``, ``participants``,
         ``engine``, on the scale of the model's measure; ``.direction`` says which sign favours
         the drug. Of a number needed only ``estimate`` is one, with ``kind`` (NNTB or NNTH) and
@@ -164,11 +170,13 @@ def effect(
     ------
     QueryError
         If a word is unknown, or no trial stands behind a combination.
+    UsageError
+        If the level is no probability, or the interval of no known kind.
     """
-    draws = draws_of(tree)
+    draws, chosen = draws_of(tree), choose_interval(level, interval)
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
     scale = choose_scale(draws, measure, control_risk)
-    return estimate(draws, "effect", scale, cells, "mean")
+    return estimate(draws, "effect", scale, cells, "mean", chosen)
 
 
 def new_trial(
@@ -179,6 +187,8 @@ def new_trial(
     timepoint: Selector = None,
     measure: str | None = None,
     control_risk: float | None = None,
+    level: float = 0.95,
+    interval: Kind = "eti",
 ) -> Answer:
     """Return the effect that one more trial like those behind each cell would have.
 
@@ -188,21 +198,23 @@ def new_trial(
         A fit, from `fit` or `posterior`.
     drug, route, timepoint
         A word or several; left out means all.
-    measure, control_risk
+    measure, control_risk, level, interval
         As for `effect`.
 
     Returns
     -------
     Answer
-        The columns of `effect`; ``lower`` and ``upper`` are the 95 % prediction interval of the
+        The columns of `effect`; ``lower`` and ``upper`` are the prediction interval of the
         trial's true effect, before its own sampling error.
 
     Raises
     ------
     QueryError
         If a word is unknown, or no trial stands behind a combination.
+    UsageError
+        If the level is no probability, or the interval of no known kind.
     """
-    draws = draws_of(tree)
+    draws, chosen = draws_of(tree), choose_interval(level, interval)
     cells = choose_cells(draws, drug=drug, route=route, timepoint=timepoint)
     scale = choose_scale(draws, measure, control_risk)
-    return estimate(draws, "new_trial", scale, cells, "new_trial")
+    return estimate(draws, "new_trial", scale, cells, "new_trial", chosen)

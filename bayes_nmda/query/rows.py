@@ -15,13 +15,12 @@ from bayes_nmda.errors import QueryError
 from bayes_nmda.query.answer import Answer, answer_of
 from bayes_nmda.query.distribution import Estimate
 from bayes_nmda.query.draws import Cell, Draws, Floats
+from bayes_nmda.query.intervals import USUAL, Interval
 from bayes_nmda.query.number_needed import needed, needed_interval
 from bayes_nmda.query.scales import ABSOLUTE, Scale, baseline_risk
 from bayes_nmda.query.selection import VARIABLE, check_target
 from bayes_nmda.query.words import estimate_sentence, favours, probability_sentence
 
-#: Equal-tailed 95 % interval.
-INTERVAL = (0.025, 0.975)
 #: Names in the row of a number needed of what is about the risk difference behind it.
 _OF_DIFFERENCE: Final = {
     "median": "rd",
@@ -53,14 +52,14 @@ def behind(draws: Draws, cell: Cell) -> dict[str, Any]:
     return found | {"engine": draws.engine}
 
 
-def about(draws: Draws, scale: Scale, cell: Cell) -> dict[str, Any]:
+def about(draws: Draws, scale: Scale, cell: Cell, interval: Interval = USUAL) -> dict[str, Any]:
     """Return the columns that name a scale other than the model's own."""
     if scale.own:
         return {}
     columns: dict[str, Any] = {"measure": scale.measure}
     if scale.measure in ABSOLUTE:
         named_risk = scale.control_risk is not None
-        risk, low, high = baseline_risk(draws, scale, cell)
+        risk, low, high = baseline_risk(draws, scale, cell, interval)
         columns |= {
             "control_risk": risk,
             "control_risk_lower": low,
@@ -132,25 +131,30 @@ def probability(
 
 
 def estimate(
-    draws: Draws, query: str, scale: Scale, cells: tuple[Cell, ...], target: str
+    draws: Draws,
+    query: str,
+    scale: Scale,
+    cells: tuple[Cell, ...],
+    target: str,
+    interval: Interval,
 ) -> Answer:
     """Return estimates with intervals, a row a cell.
 
     A ratio or a risk is told by its median: the mean of a ratio is no middle of its distribution.
     """
     variable = VARIABLE[check_target(target)]
-    lower, upper = np.quantile(scale.prior(draws, variable), INTERVAL)
+    lower, upper = interval.of(scale.prior(draws, variable))
     records: list[dict[str, Any]] = []
     sentences = []
     of_cell = scale.posteriors(draws, variable)
     for cell in cells:
         posterior = of_cell(cell)
         mean = posterior.mean()
-        low, median, high = (posterior.quantile(p) for p in (INTERVAL[0], 0.5, INTERVAL[1]))
+        (low, high), median = interval.ends(posterior), posterior.quantile(0.5)
         told_by_mean = scale.own or scale.measure == "MD"
         record = {
             **named(cell),
-            **about(draws, scale, cell),
+            **about(draws, scale, cell, interval),
             "target": target,
             "estimate": mean.value if told_by_mean else _shown(scale, median.value),
             **({"sd": posterior.sd()} if told_by_mean else {}),
@@ -168,7 +172,7 @@ def estimate(
         }
         if scale.measure == "NNT":
             record = _needed(scale.towards, record)
-        sentences.append(estimate_sentence(draws, scale, cell, record))
+        sentences.append(estimate_sentence(draws, scale, cell, record, interval))
         records.append(record)
     return answer_of(
         draws,
@@ -178,6 +182,7 @@ def estimate(
         value="estimate",
         unit=scale.unit,
         direction=favours(scale.towards, ratio=scale.ratio),
+        interval=interval,
     )
 
 

@@ -20,6 +20,7 @@ from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.inference.absolute import expit, risk_at, risks
 from bayes_nmda.query.distribution import Counted, Distribution, Estimate, distributions
 from bayes_nmda.query.draws import Cell, Draws, Floats
+from bayes_nmda.query.intervals import USUAL, Interval
 from bayes_nmda.query.selection import Thresholds, choose_thresholds
 
 #: Scales that a fit to counts has beside its own, and the list of thresholds of each.
@@ -316,10 +317,11 @@ def scale_thresholds(
     return values
 
 
-def baseline_risk(draws: Draws, scale: Scale, cell: Cell) -> tuple[float, float, float]:
-    """Return the control risk behind an absolute effect: its median and 95 % interval."""
+def baseline_risk(
+    draws: Draws, scale: Scale, cell: Cell, interval: Interval = USUAL
+) -> tuple[float, float, float]:
+    """Return the control risk behind an absolute effect: its median and interval."""
     if scale.control_risk is not None:
         return (scale.control_risk,) * 3
     risk = expit(draws.posterior("baseline_log_odds")[..., cell.index])
-    low, median, high = np.quantile(risk, [0.025, 0.5, 0.975])
-    return float(median), float(low), float(high)
+    return (float(np.quantile(risk, 0.5)), *interval.of(risk))

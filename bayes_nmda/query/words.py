@@ -15,6 +15,7 @@ from bayes_nmda.query.number_needed import needed_words
 from bayes_nmda.terms import ABSTRACT, AS_PARALLEL
 
 if TYPE_CHECKING:
+    from bayes_nmda.query.intervals import Interval
     from bayes_nmda.query.scales import Scale
 
 #: Steps in which a probability is printed, in per cent.
@@ -187,7 +188,7 @@ def margin(draws: Draws, scale: Scale, at_least: float) -> str:
     return threshold(at_least, scale.unit) + scale.note
 
 
-def given(scale: Scale, row: Mapping[str, Any]) -> str:
+def given(scale: Scale, row: Mapping[str, Any], percent: str = "95 %") -> str:
     """Return at which control risk, where the answer depends on one."""
     if "control_risk" not in row:
         return ""
@@ -197,8 +198,8 @@ def given(scale: Scale, row: Mapping[str, Any]) -> str:
         return f", where {risk} in 1000 have it without the drug (its control arms: {showed})"
     low, high = _risk(row["control_risk_lower"]), _risk(row["control_risk_upper"])
     return (
-        f", at the control risk of a new population, {risk} in 1000 (95 % {low} to {high}; its "
-        f"control arms: {showed})"
+        f", at the control risk of a new population, {risk} in 1000 ({percent} {low} to {high}; "
+        f"its control arms: {showed})"
     )
 
 
@@ -207,25 +208,27 @@ def _risk(risk: float) -> str:
     return f"{1000 * risk:,.1f}" if risk < 0.00995 else f"{1000 * risk:,.0f}"
 
 
-def estimate_sentence(draws: Draws, scale: Scale, cell: Cell, row: Mapping[str, Any]) -> str:
+def estimate_sentence(
+    draws: Draws, scale: Scale, cell: Cell, row: Mapping[str, Any], interval: Interval
+) -> str:
     """Return the sentence of one estimate with its interval."""
-    kind = "prediction" if row["target"] == "new_trial" else "credible"
+    kind = interval.said("prediction" if row["target"] == "new_trial" else "credible")
     start = place(row["target"])
-    change, before = _change(scale, row, kind)
+    change, before = _change(scale, row, kind, interval.percent)
     return (
-        f"{start[0].upper()}{start[1:]}{given(scale, row)}, {drug(cell)} changes "
+        f"{start[0].upper()}{start[1:]}{given(scale, row, interval.percent)}, {drug(cell)} changes "
         f"{subject(draws, scale)} by {change} {versus(cell)}{moment(cell)}; "
         f"{favours(scale.towards, ratio=scale.ratio)} (before the data: {before}); "
         f"{evidence(cell.trials, cell.participants)}{remarks(draws, cell)}."
     )
 
 
-def _change(scale: Scale, row: Mapping[str, Any], kind: str) -> tuple[str, str]:
+def _change(scale: Scale, row: Mapping[str, Any], kind: str, percent: str) -> tuple[str, str]:
     """Return how much, with its interval, and the interval of the prior."""
     if scale.measure == "NNT":
         said = needed_words(scale.towards * row["rd"], row["rd_mcse"])
         words, before = _people(row, kind, "rd", "rd_")
-        return f"{words}, {said} (95 % {row['interval']}),", before
+        return f"{words}, {said} ({percent} {row['interval']}),", before
     if scale.measure == "RD":
         return _people(row, kind, "estimate", "")
     error = max(row["mcse"], row["mcse_lower"], row["mcse_upper"])
@@ -235,11 +238,11 @@ def _change(scale: Scale, row: Mapping[str, Any], kind: str) -> tuple[str, str]:
         middle, low, high = (
             number(row[name], each) for name, each in zip(names, errors, strict=True)
         )
-        words = f"a factor of {middle} (95 % {kind} interval {low} to {high})"
+        words = f"a factor of {middle} ({kind} {low} to {high})"
         return words, f"{row['prior_lower']:.2g} to {row['prior_upper']:.2g}"
     middle, low, high = (number(row[name], error) for name in names)
     before = interval(row["prior_lower"], row["prior_upper"])
-    return f"{middle} {scale.unit} (95 % {kind} interval {low} to {high}){scale.note}", before
+    return f"{middle} {scale.unit} ({kind} {low} to {high}){scale.note}", before
 
 
 def _people(row: Mapping[str, Any], kind: str, middle: str, mark: str) -> tuple[str, str]:
@@ -251,7 +254,7 @@ def _people(row: Mapping[str, Any], kind: str, middle: str, mark: str) -> tuple[
         )
     ]  # fmt: skip
     before = interval(1000 * row[f"{mark}prior_lower"], 1000 * row[f"{mark}prior_upper"])
-    change = f"{said[0]} in 1000 (95 % {kind} interval {said[1]} to {said[2]})"
+    change = f"{said[0]} in 1000 ({kind} {said[1]} to {said[2]})"
     return change, f"{before} in 1000"
 
 

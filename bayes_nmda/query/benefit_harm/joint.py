@@ -60,8 +60,7 @@ def tradeoff(
     target
         ``"mean"``, effects averaged over trials like these, or ``"new_trial"``.
     control_risk
-        Risk of the harm without the drug, 0 to 1. By default that of the control arms of its
-        trials, weighted by their people.
+        Risk of the harm without the drug, 0 to 1. By default that of the baseline model.
 
     Returns
     -------

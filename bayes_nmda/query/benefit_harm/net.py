@@ -15,7 +15,7 @@ from bayes_nmda.query.benefit_harm.independent import Difference, pooled_values,
 from bayes_nmda.query.benefit_harm.sides import Pair, Sides, flags_of, sides_of
 from bayes_nmda.query.distribution import Estimate
 from bayes_nmda.query.draws import Floats, Posterior
-from bayes_nmda.query.rows import INTERVAL
+from bayes_nmda.query.intervals import Interval, Kind, choose_interval
 from bayes_nmda.query.selection import Selector, check_target, numbers_from_zero
 from bayes_nmda.query.words import number, outcome, percent
 from bayes_nmda.terms import Target
@@ -34,6 +34,8 @@ def net_benefit(
     timepoint: Selector = None,
     target: Target = "mean",
     control_risk: float | None = None,
+    level: float = 0.95,
+    interval: Kind = "eti",
 ) -> Answer:
     """Return the benefit less the harm, each event paid for in units of the benefit.
 
@@ -52,16 +54,18 @@ def net_benefit(
     target
         ``"mean"``, effects averaged over trials like these, or ``"new_trial"``.
     control_risk
-        Risk of the harm without the drug, 0 to 1. By default that of the control arms of its
-        trials.
+        Risk of the harm without the drug, 0 to 1. By default that of the baseline model.
+    level, interval
+        Probability of the intervals, and ``"eti"``, equal tails, or ``"hdi"``, the shortest on the
+        scale of the model.
 
     Returns
     -------
     Answer
         A row a cell and price: ``drug``, ``route``, ``timepoint``, ``control_risk``,
         ``points_per_event``, ``target``; ``estimate`` (posterior mean, in units of the benefit,
-        positive favours the drug) with ``sd``, ``median``, ``lower`` and ``upper`` (95 %, equal
-        tails) and ``mcse``; ``probability`` (of a net benefit above 0) with ``mcse_probability``
+        positive favours the drug) with ``sd``, ``median``, ``lower`` and ``upper``
+        and ``mcse``; ``probability`` (of a net benefit above 0) with ``mcse_probability``
         and ``prior_probability``; ``benefit`` and ``risk_difference``, the two means that are
         weighed; then trials and participants as in `tradeoff`.
 
@@ -80,6 +84,7 @@ def net_benefit(
     its own effective sample size; pairs are many, and would not make it smaller.
     """
     check_target(target)
+    chosen = choose_interval(level, interval)
     allowed = "numbers from 0 upwards, in units of the benefit that one event is worth"
     prices = numbers_from_zero("points_per_event", points_per_event, allowed)
     sides = sides_of(
@@ -103,7 +108,7 @@ def net_benefit(
                 **name,
                 "points_per_event": price,
                 "target": target,
-                **_weighed(net.at(price)),
+                **_weighed(net.at(price), chosen),
                 "prior_probability": prior[price].value,
                 "benefit": net.first.mean.value,
                 "risk_difference": net.second.mean.value,
@@ -112,20 +117,21 @@ def net_benefit(
             }
             record["flags"] = ";".join(flags_of(pair) + ["mcse_is_bound"] * record.pop("bound"))
             records.append(record)
-            sentences.append(_sentence(sides, pair, record))
+            sentences.append(_sentence(sides, pair, record, chosen))
     return sides.answer(
         "net_benefit",
         records,
         sentences,
         value="estimate",
         direction="positive favours the drug: what is left of the benefit once harm is paid for",
+        interval=chosen,
     )
 
 
-def _weighed(net: Difference) -> dict[str, Any]:
+def _weighed(net: Difference, chosen: Interval) -> dict[str, Any]:
     """Return the columns of a net benefit at one price."""
     mean, positive = net.mean(), net.above(0.0)
-    low, median, high = (net.quantile(p) for p in (INTERVAL[0], 0.5, INTERVAL[1]))
+    (low, high), median = chosen.ends(net), net.quantile(0.5)
     return {
         "estimate": mean.value,
         "sd": net.sd(),
@@ -152,7 +158,7 @@ def _before(benefit: Floats, harm: Floats, prices: tuple[float, ...]) -> dict[fl
     return {price: pooled.at(price).above(0.0) for price in prices}
 
 
-def _sentence(sides: Sides, pair: Pair, row: dict[str, Any]) -> str:
+def _sentence(sides: Sides, pair: Pair, row: dict[str, Any], chosen: Interval) -> str:
     error = max(row["mcse"], row["mcse_lower"], row["mcse_upper"])
     scale, counted = sides.benefit.scale, sides.benefit.scale.measure == "RD"
     per, unit = (1000.0, "in 1000") if counted else (1.0, scale.unit)
@@ -166,7 +172,7 @@ def _sentence(sides: Sides, pair: Pair, row: dict[str, Any]) -> str:
     )
     return (
         f"If {price_words}, the net benefit of {sides.drug(pair)} {sides.where(pair, row)} is "
-        f"{middle} {unit} (95 % credible interval {low} to {high}; positive favours the drug). The "
+        f"{middle} {unit} ({chosen.said()} {low} to {high}; positive favours the drug). The "
         f"probability of a net benefit is {percent(row['probability'], row['mcse_probability'])} "
         f"(before the data: {percent(row['prior_probability'], row['prior_mcse'])}). "
         f"{sides.evidence(pair)}"

@@ -34,6 +34,8 @@ from bayes_nmda.query.words import (
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayes_nmda.query.intervals import Interval
+
 #: What every joint statement about two separate fits assumes.
 INDEPENDENT: Final = (
     "The models of benefit and of harm are fitted separately. What is said of both at once takes "
@@ -151,6 +153,7 @@ class Sides:
         *,
         value: str,
         direction: str,
+        interval: Interval | None = None,
     ) -> Answer:
         """Return an answer about both fits, with what each says about itself."""
         both = {"benefit": self.benefit.draws, "harm": self.harm.draws}
@@ -182,6 +185,7 @@ class Sides:
                 "harm_measure": self.harm.scale.measure,
                 "comparator": ", ".join(dict.fromkeys(p.benefit.comparator for p in self.pairs)),
                 "engine": self.engine,
+                **({} if interval is None else {"interval": interval.about}),
                 **estimand_of(self.benefit.draws),
                 "assumes": INDEPENDENT + (UNTIMED if untimed else ""),
                 **({"left_out": self.left_out} if self.left_out else {}),
