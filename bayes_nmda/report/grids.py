@@ -59,9 +59,7 @@ def shade(
     """Draw one field: its colour at a strength from 0 to 1, and words in its middle."""
     from matplotlib.patches import Rectangle
 
-    corner = _corner(x, y, size)
-    axes.add_patch(Rectangle(corner, *size, fc=colour, alpha=strength, ec="none"))
-    axes.add_patch(Rectangle(corner, *size, fc="none", ec=PALE, lw=0.6))
+    axes.add_patch(Rectangle(_corner(x, y, size), *size, fc=(colour, strength), ec=PALE, lw=0.6))
     if words:
         axes.text(x, y, words, ha="center", va="center", color=ink, linespacing=1.0, size=text_size)
 

@@ -130,7 +130,13 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     width, height = size.groups() if size else ("", "")
     head = f'role="img" aria-label="{escape(alt, quote=True)}" style="max-width:{width}pt"'
     text = text.replace(f'width="{width}pt" height="{height}pt"', head, 1)
-    return re.sub(r"\n+", "\n", text).strip() + "\n"
+    text = re.sub(r' d="([^"]*)"', lambda found: f' d="{_tight(found[1])}"', text)
+    return re.sub(r">\s+<", ">\n<", text).strip() + "\n"
+
+
+def _tight(path: str) -> str:
+    """Return a path without the white space that it does not need."""
+    return re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(path.split())).strip()
 
 
 def direction(axes: Axes, *, unit: str, benefit: str, comparator: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables of a report as CSV and JSON, each under the name of the query that gives it.
+"""The tables of a report as CSV, each under the name of the query that gives it; Answers as JSON.
 
 On the page they are plain HTML tables made by templates rather than great_tables: a cell knows
 the heading of its column, so that a narrow screen can stack what a wide one sets side by side.
@@ -7,9 +7,8 @@ the heading of its column, so that a narrow screen can stack what a wide one set
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
-_FLOAT = "%.8g"
+_FLOAT: Final = "%.8g"
 
 
 def scenarios(content: Content) -> pd.DataFrame:
@@ -128,22 +127,24 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     if content.influence is not None:
         frames["influence"] = content.influence
     frames |= {name: answer.table for name, answer in answers.items()}
-    documents: dict[str, Mapping[str, Any]] = {
-        name: answer.to_dict() for name, answer in answers.items()
+    written = {
+        f"{name}.csv": frame.to_csv(index=False, float_format=_FLOAT, lineterminator="\n")
+        for name, frame in frames.items()
     }
-    documents["leave_one_out"] = asdict(loo)
-    written = {}
-    for name, frame in frames.items():
-        written[f"{name}.csv"] = frame.to_csv(index=False, float_format=_FLOAT, lineterminator="\n")
-        document = documents.get(name) or {"schema_version": 1, "query": name, "rows": _rows(frame)}
-        written[f"{name}.json"] = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    for name, answer in answers.items():
+        document = _rounded(answer.to_dict())
+        written[f"{name}.json"] = (
+            json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+        )
     return written
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as plain values; a missing number is null."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [
-        {str(key): getattr(value, "item", lambda v=value: v)() for key, value in row.items()}
-        for row in plain.to_dict("records")
-    ]
+def _rounded(value: Any) -> Any:
+    """Return a document with as many digits as the CSV file has."""
+    if isinstance(value, float):
+        return float(_FLOAT % value)
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return value

@@ -1,8 +1,10 @@
 """The page: every number an Answer's, every link with a target, nothing fetched from elsewhere."""
 
+import json
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from bayes_nmda import (
@@ -240,6 +242,10 @@ def test_markdown_and_tables_stand_beside_the_page_and_no_posterior_does(told, w
     names += ["responders", "function", "active", "tradeoff", "net_benefit", "gate_summary"]
     for name in [*names, "abstract_results", "trials_without_numbers"]:
         assert (latest / "tables" / f"{name}.csv").is_file()
-        assert (latest / "tables" / f"{name}.json").is_file()
+    for name in ("prob_benefit", "effect", "evidence_map", "tradeoff", "net_benefit"):
+        document = json.loads((latest / "tables" / f"{name}.json").read_text(encoding="utf-8"))
+        table = pd.read_csv(latest / "tables" / f"{name}.csv")
+        assert len(document["rows"]) == len(table)
+        assert document["sentence"]
     assert not list(latest.rglob("*.nc"))
     assert len(whole_manifest["models"]) == 6
