@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         shrinkage,
         tradeoff,
     )
+    from bayes_nmda.query.without_one import leave_one_out
     from bayes_nmda.spec.default import default_model
     from bayes_nmda.spec.priors import Prior
     from bayes_nmda.spec.spec import ModelSpec, load_model, model_names
@@ -55,6 +56,7 @@ __all__ = [
     "evidence_map",
     "fit",
     "heterogeneity",
+    "leave_one_out",
     "load_model",
     "load_trials",
     "meta_analyses",
@@ -84,6 +86,7 @@ _HOMES = {
     "model.build": ("build_model",),
     "projects": ("Project", "project"),
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
+    "query.without_one": ("leave_one_out",),
     "store.fits": ("posterior",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

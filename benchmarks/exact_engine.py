@@ -19,7 +19,7 @@ from bayes_nmda.inference import nuts as sampler
 from bayes_nmda.inference.exact.engine import exact_posterior
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.structure import Layout
-from bayes_nmda.query.without_one import leave_one_trial_out
+from bayes_nmda.query.without_one import leave_one_out
 from bayes_nmda.spec.spec import ModelSpec, load_model
 
 MODEL = "pain_intensity"
@@ -84,7 +84,7 @@ def main() -> None:
     lines.append(
         row("exact: `fit`, with draws and all groups", seconds(whole, 5), cpu_seconds(whole, 5))
     )
-    out = seconds(lambda: leave_one_trial_out(spec, effects), 3)
+    out = seconds(lambda: leave_one_out(spec, effects), 3)
     lines.append(row("exact: leaving out each of 20 trials, all probabilities", out))
 
     def prepared(scenario: ModelSpec) -> Any:

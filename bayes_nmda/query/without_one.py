@@ -7,7 +7,7 @@ change is due to the data and not to the computer. A cell that loses its last tr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,21 +25,23 @@ if TYPE_CHECKING:
     from bayes_nmda.spec.spec import ModelSpec
 
 _VARIABLE = {"mean": "effect", "new_trial": "new_trial"}
+_BY = ("trial", "cell")
 _KEY = ["cell", "at_least", "target"]
 _NUMBERS = ["probability", "error", "mean", "sd"]
 _ORDER = ["probability", "error", "probability_all", "change", "mean", "sd", "mean_all", "sd_all"]
 
 
-def leave_one_trial_out(
+def leave_one_out(
     spec: ModelSpec,
     effects: EffectTable,
     *,
+    by: Literal["trial", "cell"] = "trial",
     at_least: Iterable[float] | None = None,
     seed: int | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """Return every probability of benefit without each trial in turn: the influence of a trial.
+    """Return every probability of benefit without each trial, or each cell, in turn.
 
     Parameters
     ----------
@@ -47,6 +49,9 @@ def leave_one_trial_out(
         A Gaussian analysis.
     effects
         Its contrasts.
+    by
+        What is left out: a ``"trial"``, for its influence, or a ``"cell"``, for what the others
+        lend it.
     at_least
         Thresholds, positive, in the direction of benefit; by default those of the model file.
     seed
@@ -60,7 +65,7 @@ def leave_one_trial_out(
     Returns
     -------
     pandas.DataFrame
-        A row for each trial ``left_out``, ``cell``, ``at_least`` and ``target``: ``trials`` that
+        A row for each ``left_out``, ``cell``, ``at_least`` and ``target``: ``trials`` that
         remain in the cell, ``probability`` and its numerical ``error``, ``probability_all`` with
         all trials, ``change`` (without minus with), and ``mean``, ``sd``, ``mean_all``, ``sd_all``
         of the target in the unit of the effect. A cell without a trial left has missing values.
@@ -68,53 +73,15 @@ def leave_one_trial_out(
     Raises
     ------
     UsageError
-        If the analysis is not Gaussian, or has one trial only.
+        If the analysis is not Gaussian, or has only one trial or cell.
 
     References
     ----------
     Viechtbauer & Cheung 2010, Res Synth Methods 1:112 (deletion diagnostics in meta-analysis).
     """
-    return _Refits.of(spec, effects, at_least, seed).without_each("trial", jobs, progress)
-
-
-def leave_one_cell_out(
-    spec: ModelSpec,
-    effects: EffectTable,
-    *,
-    at_least: Iterable[float] | None = None,
-    seed: int | None = None,
-    jobs: int = 1,
-    progress: Callable[[str], None] | None = None,
-) -> pd.DataFrame:
-    """Return every probability of benefit without each cell in turn: what the others lend it.
-
-    Parameters
-    ----------
-    spec
-        A Gaussian analysis.
-    effects
-        Its contrasts.
-    at_least
-        Thresholds, positive, in the direction of benefit; by default those of the model file.
-    seed
-        Instead of the seed in the model file.
-    jobs
-        Refits at a time, by joblib: 1 is fastest for a handful, and within
-        ``joblib.parallel_config(backend="dask")`` they run on a cluster. The numbers are the same.
-    progress
-        Called with the name of what is left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of `leave_one_trial_out`; ``left_out`` is a cell.
-
-    Raises
-    ------
-    UsageError
-        If the analysis is not Gaussian, or has one cell only.
-    """
-    return _Refits.of(spec, effects, at_least, seed).without_each("cell", jobs, progress)
+    if by not in _BY:
+        raise UsageError(f"by: found {by!r}; allowed are {' and '.join(_BY)}")
+    return _Refits.of(spec, effects, at_least, seed).without_each(by, jobs, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +116,7 @@ class _Refits:
         labels = self.effects.frame[by].to_numpy(dtype=str)
         names = list(dict.fromkeys(labels))
         if len(names) < 2:
-            raise UsageError(
-                f"leave_one_{by}_out: found one {by}, {names[0]!r}; it takes at least two"
-            )
+            raise UsageError(f"leave_one_out: found one {by}, {names[0]!r}; it takes at least two")
         everything = self.answers()
 
         def refits() -> Iterator[Any]:

@@ -50,11 +50,11 @@ def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.Da
 
 def influence(spec: ModelSpec, effects: EffectTable, at_least: float) -> pd.DataFrame | None:
     """Return the chance of a benefit in every cell without each trial; None if not Gaussian."""
-    from bayes_nmda.query.without_one import leave_one_trial_out
+    from bayes_nmda.query.without_one import leave_one_out
 
     if spec.likelihood.family != "normal" or effects.frame["trial"].nunique() < 2:
         return None
-    table = leave_one_trial_out(spec, effects, at_least=[at_least])
+    table = leave_one_out(spec, effects, at_least=[at_least])
     return table[table["target"] == "mean"].reset_index(drop=True)
 
 
