@@ -45,6 +45,10 @@ def _one_of(what: str, words: Iterable[str]) -> str:
     return f"{what}{f': {known}' if known else ''}; may be repeated. Default: all."
 
 
+def _usually(what: str, model: str) -> str:
+    return f"{what}{f'; by default {model}' if model else ''}."
+
+
 #: The words of the project that the command line was started for, in the help of its options.
 _WORDS: Final = load_vocabulary()
 Drug = Annotated[
@@ -105,7 +109,10 @@ def harm(
 
 @app.command
 def responders(
-    model: Annotated[str, Parameter(help="A model of responders; by default the project's.")] = "",
+    model: Annotated[
+        str,
+        Parameter(help=_usually("A model of responders", _WORDS.responders), show_default=False),
+    ] = "",
     *,
     cells: Cells = ALL,
     at_least: AtLeast = None,
@@ -144,10 +151,14 @@ def responders(
 def tradeoff(
     *,
     benefit: Annotated[
-        str, Parameter(help="The model of the benefit; by default the project's.")
+        str,
+        Parameter(help=_usually("The model of the benefit", _WORDS.benefit), show_default=False),
     ] = "",
     harm: Annotated[
-        str, Parameter(help="The model of the harm, one of counts; by default the project's.")
+        str,
+        Parameter(
+            help=_usually("The model of the harm, one of counts", _WORDS.harm), show_default=False
+        ),
     ] = "",
     cells: Cells = ALL,
     at_least: AtLeast = None,

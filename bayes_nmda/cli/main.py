@@ -136,7 +136,7 @@ def fit(
 
 @app.command
 def report(
-    name: str = "",
+    name: Annotated[str, Parameter(show_default=False)] = "",
     *,
     force: Annotated[bool, Parameter(negative="")] = False,
     as_json: AsJson = False,
