@@ -26,6 +26,7 @@ from bayes_nmda.report.primary import (
     primary_contrasts,
     scenario,
 )
+from bayes_nmda.report.sections import KINDS
 from bayes_nmda.report.tradeoffs import Tradeoffs, tradeoffs
 from bayes_nmda.terms import AGAINST
 
@@ -118,11 +119,13 @@ class Content:
         numbers = whole["n_trials"].dropna()
         return int(numbers.max()) if len(numbers) else None
 
-    def lines(self, *kinds: str) -> Iterator[Line]:
-        """Yield the lines of some sections, by default of all, section by section."""
-        for kind in kinds or ("responders", "harms", "function", "active"):
-            for outcome in self.told(kind):
-                yield from outcome.lines
+    def lines(self, against: str = "") -> Iterator[Line]:
+        """Yield the lines of all sections, or of those against the reference or all others."""
+        for section in self.definition.sections:
+            kind = KINDS[section.kind]
+            if kind.lines and against in ("", kind.about[0].against):
+                for outcome in self.told(section.kind):
+                    yield from outcome.lines
 
     def lines_of(self, partition: str) -> list[Line]:
         """Return every line about a drug and route against the reference, in order."""
@@ -130,7 +133,7 @@ class Content:
         order = list(words.outcomes)
         found = [
             line
-            for line in self.lines("responders", "function", "harms")
+            for line in self.lines("reference")
             if line.partition == partition and line.comparator == words.reference
         ]
         return sorted(
@@ -142,7 +145,7 @@ class Content:
         """Return the lines against other medicines by ``"ketamine/oral vs methadone"``."""
         order = load_vocabulary().order
         found: dict[str, list[Line]] = {}
-        for line in self.lines("active"):
+        for line in self.lines("others"):
             found.setdefault(f"{partition_of(line.label)}{AGAINST}{line.comparator}", []).append(
                 line
             )

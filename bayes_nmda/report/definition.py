@@ -14,19 +14,11 @@ from typing import Any, Final
 from bayes_nmda import paths
 from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import ReportError, SpecError
+from bayes_nmda.report.sections import KINDS
 from bayes_nmda.spec.model_file import locate, model_names
 
 _KEYS: Final = ("title", "subtitle", "section")
 _MORE: Final = ("columns", "missing", "limits")
-#: Every kind of section with the keys that only it takes; those of the first tuple it must have.
-KINDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "primary": (("curve",), ("pooling",)),
-    "responders": ((), ()),
-    "harms": ((), ("beside", "pooling", "rare")),
-    "function": ((), ()),
-    "tradeoff": (("at_least", "at_most"), ("points_per_event",)),
-    "active": ((), ()),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,7 @@ class Section:
     Attributes
     ----------
     kind
-        How they are told: a key of `KINDS`.
+        How they are told: one of the modules in ``sections/``.
     title
         Heading.
     models
@@ -188,14 +180,13 @@ def load_definition(name: str) -> ReportDefinition:
 
 
 def _columns(where: str, value: Any, sections: tuple[Section, ...]) -> tuple[str, ...]:
-    told = [model for part in sections if part.kind in ("harms", "responders")
-            for model in part.models]  # fmt: skip
+    told = [model for part in sections if KINDS[part.kind].column for model in part.models]
     names = _texts(where, value)
     odd = [name for name in names if name not in told]
     if odd:
         raise ReportError(
-            f"{where}: found {odd[0]!r}; allowed are models of harms and responders, "
-            f"{', '.join(told) or 'none'}"
+            f"{where}: found {odd[0]!r}; allowed are models of sections that may "
+            f"have a column, {', '.join(told) or 'none'}"
         )
     return names
 
@@ -220,13 +211,12 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
     if kind not in KINDS:
         raise ReportError(f"{where}: kind: found {kind!r}; allowed are {', '.join(KINDS)}")
     where += f" ({kind})"
-    needed, more = KINDS[kind]
-    _check_keys(where, table, ("kind", "title", "models", *needed), ("labels", *more))
+    known = KINDS[kind]
+    needed = ("kind", "title", "models", *known.needs)
+    _check_keys(where, table, needed, ("labels", *known.may))
     models = _models(f"{where}: models", table["models"])
-    if kind == "tradeoff" and len(models) != 2:
-        raise ReportError(
-            f"{where}: models: found {len(models)}; allowed are two, a benefit and a harm"
-        )
+    if len(models) != len(known.about) > 1:
+        raise ReportError(f"{where}: models: found {len(models)}; allowed are {len(known.about)}")
     beside = _models(f"{where}: beside", table["beside"]) if "beside" in table else ()
     pooling = _models(f"{where}: pooling", table["pooling"]) if "pooling" in table else ()
     rare = _models(f"{where}: rare", table["rare"]) if "rare" in table else ()
@@ -234,14 +224,14 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         raise ReportError(
             f"{where}: rare: found {', '.join(rare)}; allowed are models of this section"
         )
-    told = set(models[1:] if kind == "primary" else beside)
+    told = set(models[1:] if known.scenarios else beside)
     if pooling and (len(pooling) != 2 or not set(pooling) <= told):
         raise ReportError(
             f"{where}: pooling: found {', '.join(pooling)}; allowed are two models that this "
             f"section tells beside its first, {', '.join(sorted(told)) or 'none'}"
         )
     labels = table.get("labels", {})
-    wanted = models if kind == "primary" else beside
+    wanted = models if known.scenarios else beside
     unknown = sorted(set(labels) - {*models, *beside}) if isinstance(labels, dict) else ["labels"]
     if unknown or not set(wanted) <= set(labels):
         raise ReportError(

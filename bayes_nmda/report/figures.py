@@ -11,10 +11,9 @@ from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
 from bayes_nmda.report.engines import influence_figure
 from bayes_nmda.report.evidence import evidence_figure
 from bayes_nmda.report.forest import forest, limits
-from bayes_nmda.report.harms import harm_map, sensitivity_figure
 from bayes_nmda.report.numbers import comparator_words
 from bayes_nmda.report.scenarios import scenario_figure
-from bayes_nmda.report.tradeoffs import tradeoff_figure
+from bayes_nmda.report.sections import KINDS
 from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
@@ -57,7 +56,8 @@ def _drawn(content: Content) -> Iterator[Figure]:
         )
         yield threshold_curves(content, partition, words)
         yield prior_and_posterior(content, partition, words)
-    yield from _of_outcomes(content)
+    for section in content.definition.sections:
+        yield from KINDS[section.kind].figures(content)
     yield evidence_figure(content.answers["evidence_map"], content.trials_with_numbers)
     yield scenario_figure(content)
     influence = influence_figure(content)
@@ -66,15 +66,3 @@ def _drawn(content: Content) -> Iterator[Figure]:
     yield predictive_figure(content)
     yield rank_figure(content.primary.tree)
     yield energy_figure(content.primary.tree)
-
-
-def _of_outcomes(content: Content) -> Iterator[Figure]:
-    section = content.definition.section("harms")
-    if section is not None:
-        yield harm_map(content)
-    for models in content.assumptions():
-        labels = [content.definition.label(model) or "Primary" for model in models]
-        yield sensitivity_figure([content.outcomes[model] for model in models], labels)
-    if content.tradeoffs is not None:
-        for partition in content.tradeoffs.partitions:
-            yield tradeoff_figure(content.tradeoffs, partition, partition_words(partition))

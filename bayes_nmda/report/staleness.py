@@ -15,6 +15,7 @@ from bayes_nmda.errors import ReportError
 from bayes_nmda.inference.origin import series
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.provenance import digest_of, sha256, versions
+from bayes_nmda.report.sections import KINDS
 from bayes_nmda.spec.model_file import locate, resolve
 from bayes_nmda.store.fresh import FITTING, digests
 
@@ -25,8 +26,10 @@ TEMPLATES: Final = (
     *("report.md.j2", "_macros.html.j2", "style.css"),
 )
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
-#: Where a report begins.
-_REPORT: Final = (*FITTING, "report/build.py")
+#: Where a report begins; kinds of section are imported by name.
+_REPORT: Final = (
+    *FITTING, "report/build.py", *(f"report/sections/{name}.py" for name in KINDS)
+)  # fmt: skip
 
 
 def inputs(definition: ReportDefinition) -> dict[str, str]:
@@ -120,6 +123,7 @@ def _moved(kind: str, now: dict[str, str], was: dict[str, str]) -> list[str]:
 
 def require_templates() -> None:
     """Raise `ReportError` if a template is missing, before anything is sampled."""
-    for name in TEMPLATES:
+    sections = (f"sections/{name}.html.j2" for name, kind in KINDS.items() if not kind.scenarios)
+    for name in (*TEMPLATES, *sections):
         if not (TEMPLATE_FOLDER / name).is_file():
             raise ReportError(f"templates/{name}: found no such file; install bayes_nmda again")

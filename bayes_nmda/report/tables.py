@@ -16,9 +16,11 @@ from bayes_nmda.report import findings
 from bayes_nmda.report.computation import LeaveOneOut
 from bayes_nmda.report.findings import line_row
 from bayes_nmda.report.further import further_trials, printed_results
+from bayes_nmda.report.sections import KINDS
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
+    from bayes_nmda.report.definition import Section
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT: Final = "%.8g"
@@ -66,10 +68,9 @@ def engines(content: Content) -> list[dict[str, Any]]:
     return rows
 
 
-def lines(content: Content, kind: str) -> pd.DataFrame:
+def lines(content: Content, section: Section) -> pd.DataFrame:
     """Return every line of a section with all digits, with those of models told beside it."""
-    section = content.definition.section(kind)
-    models = (*section.models, *section.beside) if section else ()
+    models = (*section.models, *section.beside)
     rows = [line_row(line) for model in models for line in content.outcomes[model].lines]
     return pd.DataFrame(rows)
 
@@ -117,13 +118,11 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
         "abstract_results": pd.DataFrame(map(asdict, printed_results(content.trials))),
         "trials_without_numbers": pd.DataFrame(map(asdict, further_trials(content.trials))),
     }
-    for kind in ("harms", "responders", "function", "active"):
-        if content.definition.section(kind) is not None:
-            frames[kind] = lines(content, kind)
-    if content.tradeoffs is not None:
-        answers["tradeoff"] = content.tradeoffs.joint
-        if content.tradeoffs.net is not None:
-            answers["net_benefit"] = content.tradeoffs.net
+    for section in content.definition.sections:
+        kind = KINDS[section.kind]
+        answers |= kind.answers(content)
+        if kind.lines:
+            frames[section.kind] = lines(content, section)
     if content.influence is not None:
         frames["influence"] = content.influence
     frames |= {name: answer.table for name, answer in answers.items()}

@@ -1,13 +1,17 @@
 """Report definitions: every fault names the key, what was found and what is allowed."""
 
+from pathlib import Path
+
 import pytest
 
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
 from bayes_nmda.errors import QueryError, ReportError
 from bayes_nmda.model.counts import with_information
+from bayes_nmda.report import sections
 from bayes_nmda.report.definition import load_definition, report_names
-from bayes_nmda.report.kinds import require_kinds
+from bayes_nmda.report.sections import require_kinds
+from bayes_nmda.report.staleness import code
 from bayes_nmda.spec.model_file import model_names
 from bayes_nmda.spec.spec import load_model
 
@@ -37,11 +41,11 @@ def test_every_model_of_the_project_is_told():
         ('title = "A small report"', 'heading = "x"', "missing title"),
         ('quick = "Quick"', 'other = "Quick"', "labels: each of quick"),
         ('title = "A small report"', "title = ", "not TOML"),
-        ('kind = "harms"', 'kind = "harm"', "section 2: kind: found 'harm'; allowed are primary"),
+        ('kind = "harms"', 'kind = "harm"', "section 2: kind: found 'harm'; allowed are active"),
         ('kind = "harms"', 'kind = "primary"', r"section 2 \(primary\): missing curve"),
-        ('kind = "responders"', 'kind = "active"', "each of primary.*at most once"),
+        ('kind = "responders"', 'kind = "active"', "each of active.*at most once"),
         ("curve = [0, 40, 10]", "curve = [0, 40, 10]\nprior = 1", "found prior; it takes kind"),
-        ('models = ["quick", "quick_harm"]', 'models = ["quick"]', "allowed are two, a benefit"),
+        ('models = ["quick", "quick_harm"]', 'models = ["quick"]', "found 1; allowed are 2"),
         ("at_most = [0, 0.1]", "at_most = [0.1, 0]", "at_most: found .* increasing numbers"),
         ("at_most = [0, 0.1]", "", r"\(tradeoff\): missing at_most"),
         ("[[section]]", "[section]", "not TOML|section"),
@@ -89,3 +93,13 @@ def new_label(new: str) -> str:
 def test_the_definition_of_the_project_tells_models_that_fit_their_sections():
     definition = load_definition("evidence")
     require_kinds(definition, {name: load_model(name) for name in definition.models})
+
+
+def test_every_kind_of_section_has_a_module_and_a_template():
+    folder = Path(sections.__file__).parent
+    modules = {path.stem for path in folder.glob("[a-z]*.py")}
+    assert set(sections.KINDS) == modules
+    told = {name for name, kind in sections.KINDS.items() if not kind.scenarios}
+    templates = {path.name for path in (folder.parent / "templates" / "sections").iterdir()}
+    assert templates == {f"{name}.html.j2" for name in told}
+    assert {f"report/sections/{name}.py" for name in modules} <= set(code())
