@@ -20,7 +20,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from bayes_nmda import __version__
 from bayes_nmda.cli.ask_options import AsJson, Model, print_json
-from bayes_nmda.errors import BayesNmdaError, StoreError, UsageError
+from bayes_nmda.errors import BayesNmdaError, UsageError
 from bayes_nmda.paths import HOME_VARIABLE
 from bayes_nmda.query.display import text_table
 
@@ -86,52 +86,35 @@ def fit(
     force
         Sample even if the fit is stored.
     """
-    from bayes_nmda import gates
     from bayes_nmda.data import load_trials
     from bayes_nmda.effects import effect_table
-    from bayes_nmda.gates.convergence import recorded_gates, require_gates
     from bayes_nmda.spec import load_model
-    from bayes_nmda.store import fits
+    from bayes_nmda.store.fits import obtain
 
     with _progress() as say:
         spec = load_model(model)
         say("reading data")
         trials = load_trials()
-        effects = effect_table(trials, spec)
-        tree = None
-        if not force:
-            try:
-                tree = fits.load(
-                    spec,
-                    effects,
-                    engine=engine,
-                    seed=seed,
-                    draws=draws,
-                    chains=chains,
-                    inputs=trials.digests,
-                )
-            except StoreError as error:
-                say(f"{error}. Sampling it again now")
-        stored = tree is not None
-        if tree is None:
-            tree = gates.fit(
-                spec,
-                effects,
-                engine=engine,
-                seed=seed,
-                draws=draws,
-                chains=chains,
-                progress=say,
-            )
-        table = require_gates(tree, recorded_gates(tree))
-        name = "" if stored else fits.save(tree, inputs=trials.digests).name
+        found = obtain(
+            spec,
+            effect_table(trials, spec),
+            inputs=trials.digests,
+            engine=engine,
+            seed=seed,
+            draws=draws,
+            chains=chains,
+            progress=say,
+            force=force,
+        )
+    passed, name = len(found.gates), found.file.name if found.file else ""
     if as_json:
-        about = {"model": spec.name, "stored_before": stored, "file": name, "gates": len(table)}
-        _print_rows("fit", [about | {"engine": tree.attrs["engine"]}], as_json=True)
-    elif stored:
+        about = {"model": spec.name, "stored_before": found.file is None, "file": name}
+        about |= {"gates": passed, "engine": found.tree.attrs["engine"]}
+        _print_rows("fit", [about], as_json=True)
+    elif found.file is None:
         print(f"{spec.name}: nothing to do, a fit of these inputs is stored", file=sys.stderr)
     else:
-        print(f"{spec.name}: {len(table)} gates passed; stored as {name}")
+        print(f"{spec.name}: {passed} gates passed; stored as {name}")
 
 
 @app.command

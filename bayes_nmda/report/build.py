@@ -173,8 +173,8 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     say("fitting models")
     found = obtain_all(list(zip(specs, effects, strict=True)), inputs=trials.digests, progress=say)
     fits = [
-        fit_of(spec, definition.label(spec.name), rows, tree, gates)
-        for spec, rows, (tree, gates) in zip(specs, effects, found, strict=True)
+        fit_of(spec, definition.label(spec.name), rows, one.tree, one.gates)
+        for spec, rows, one in zip(specs, effects, found, strict=True)
     ]
     say("comparing engines")
     compared = Parallel(n_jobs=cpu_count())(

@@ -15,14 +15,10 @@ from typing import TYPE_CHECKING
 from bayes_nmda.store import fits
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.spec.spec import ModelSpec
 
     Analysis = tuple[ModelSpec, EffectTable]
-    Obtained = tuple[xr.DataTree, pd.DataFrame]
 
 
 def obtain_all(
@@ -31,8 +27,8 @@ def obtain_all(
     inputs: Mapping[str, str],
     jobs: int | None = None,
     progress: Callable[[str], None] | None = None,
-) -> list[Obtained]:
-    """Return the fit and the table of gates of every analysis: stored, or sampled now.
+) -> list[fits.Obtained]:
+    """Return the fit of every analysis with its gates: stored, or sampled now.
 
     Parameters
     ----------
@@ -61,7 +57,7 @@ def obtain_all(
     say = progress or (lambda _: None)
     families = _families(analyses)
     jobs = min(jobs or cpu_count(), len(families))
-    found: dict[str, Obtained] = {}
+    found: dict[str, fits.Obtained] = {}
     if jobs == 1:
         for family in families:
             found |= _obtain_family(family, inputs, progress)
@@ -94,7 +90,7 @@ def _obtain_family(
     family: Sequence[Analysis],
     inputs: Mapping[str, str],
     progress: Callable[[str], None] | None = None,
-) -> dict[str, Obtained]:
+) -> dict[str, fits.Obtained]:
     return {
         spec.name: fits.obtain(spec, effects, inputs=inputs, progress=progress)
         for spec, effects in family

@@ -14,7 +14,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayes_nmda import paths
 from bayes_nmda.errors import StaleError, StoreError
@@ -154,16 +154,27 @@ def _renewed(path: Path, spec: ModelSpec, inputs: Mapping[str, str]) -> Path:
     return _put(_signed(tree, inputs))
 
 
+class Obtained(NamedTuple):
+    """A fit, its table of gates, and its file if it was written now, None if stored before."""
+
+    tree: xr.DataTree
+    gates: pd.DataFrame
+    file: Path | None
+
+
 def obtain(
     spec: ModelSpec,
     effects: EffectTable,
     *,
     inputs: Mapping[str, str],
     engine: Engine = "nuts",
+    seed: int | None = None,
+    draws: int | None = None,
+    chains: int | None = None,
     progress: Callable[[str], None] | None = None,
     force: bool = False,
-) -> tuple[xr.DataTree, pd.DataFrame]:
-    """Return the fit of an analysis and its table of gates: stored, or sampled, gated and stored.
+) -> Obtained:
+    """Return the fit of an analysis with its gates: stored, or sampled, gated and stored.
 
     Parameters
     ----------
@@ -171,7 +182,7 @@ def obtain(
         The analysis and its contrasts.
     inputs
         `TrialData.digests` of the data.
-    engine
+    engine, seed, draws, chains
         As in `bayes_nmda.fit`.
     progress
         Called with a short text at each step.
@@ -187,17 +198,19 @@ def obtain(
     from bayes_nmda.gates.gated import fit
 
     say = progress or (lambda _: None)
+    how: Any = {"engine": engine, "seed": seed, "draws": draws, "chains": chains}
     try:
-        stored = None if force else load(spec, effects, engine=engine, inputs=inputs)
+        stored = None if force else load(spec, effects, inputs=inputs, **how)
     except StoreError as error:
         say(f"{error}. Sampling it again now")
         stored = None
+    file = None
     if stored is None:
-        tree = fit(spec, effects, engine=engine, progress=progress)
+        tree = fit(spec, effects, progress=progress, **how)
         require_gates(tree, recorded_gates(tree))
         stored = _signed(rounded(tree), inputs)
-        _put(stored)
-    return stored, require_gates(stored, recorded_gates(stored))
+        file = _put(stored)
+    return Obtained(stored, require_gates(stored, recorded_gates(stored)), file)
 
 
 def posterior(name: str, *, say: Callable[[str], None] | None = None) -> xr.DataTree:

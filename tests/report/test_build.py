@@ -54,10 +54,10 @@ def test_a_failed_gate_publishes_nothing_and_says_by_how_much(home, monkeypatch)
     def diverged(spec, effects, **options):
         from bayes_nmda.gates.convergence import require_gates
 
-        tree, _ = obtain(spec, effects, **options)
+        tree = obtain(spec, effects, **options).tree
         tree.attrs.pop("gates", None)
         tree["sample_stats"]["diverging"][0, :3] = True
-        return tree, require_gates(tree)
+        return fits.Obtained(tree, require_gates(tree), None)
 
     monkeypatch.setattr(fits, "obtain", diverged)
     with pytest.raises(FitError, match=r"divergences of all chains: found 3, allowed <= 0"):

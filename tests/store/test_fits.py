@@ -640,9 +640,11 @@ def test_a_stored_fit_is_not_sampled_again_unless_it_is_corrupt_or_forced(
     monkeypatch.setattr(convergence, "require_gates", lambda tree, table: f"{table}, passed")
     said: list[str] = []
     ask = {"inputs": trials.digests, "progress": said.append}
-    made, gates = fits.obtain(primary, pain, **ask)
+    made, gates, file = fits.obtain(primary, pain, **ask)
     assert gates == "recorded, passed"
-    found, _ = fits.obtain(primary, pain, **ask)
+    assert file == fits.find(NAME)
+    found, _, file = fits.obtain(primary, pain, **ask)
+    assert file is None
     xr.testing.assert_equal(found, made)
     assert found.attrs == made.attrs
     assert len(sampled) == 1
