@@ -1,4 +1,4 @@
-"""The tables of a report as CSV, each under the name of the query that gives it; Answers as JSON.
+"""Tables of a report as CSV, each under the name of the query that gives it; Answers as JSON, too.
 
 On the page they are plain HTML tables made by templates rather than great_tables: a cell knows
 the heading of its column, so that a narrow screen can stack what a wide one sets side by side.
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT: Final = "%.8g"
+#: Those of a table that is no Answer, such as the diagnostics of every number.
+_FLOAT_BESIDE: Final = "%.6g"
+#: Answers of more rows are a grid of questions: as CSV alone.
+_GRID: Final = 150
 
 
 def scenarios(content: Content) -> pd.DataFrame:
@@ -126,11 +130,13 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     if content.influence is not None:
         frames["influence"] = content.influence
     frames |= {name: answer.table for name, answer in answers.items()}
-    written = {
-        f"{name}.csv": frame.to_csv(index=False, float_format=_FLOAT, lineterminator="\n")
-        for name, frame in frames.items()
-    }
+    written = {}
+    for name, frame in frames.items():
+        digits = _FLOAT if name in answers else _FLOAT_BESIDE
+        written[f"{name}.csv"] = frame.to_csv(index=False, float_format=digits, lineterminator="\n")
     for name, answer in answers.items():
+        if len(answer.records) > _GRID:
+            continue
         document = _rounded(answer.to_dict())
         written[f"{name}.json"] = (
             json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"

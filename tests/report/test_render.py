@@ -242,7 +242,7 @@ def test_markdown_and_tables_stand_beside_the_page_and_no_posterior_does(told, w
     names += ["responders", "function", "active", "tradeoff", "net_benefit", "gate_summary"]
     for name in [*names, "abstract_results", "trials_without_numbers"]:
         assert (latest / "tables" / f"{name}.csv").is_file()
-    for name in ("prob_benefit", "effect", "evidence_map", "tradeoff", "net_benefit"):
+    for name in ("prob_benefit", "effect", "shrinkage", "net_benefit"):
         document = json.loads((latest / "tables" / f"{name}.json").read_text(encoding="utf-8"))
         table = pd.read_csv(latest / "tables" / f"{name}.csv")
         assert len(document["rows"]) == len(table)
