@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayes_nmda.errors import UsageError
+from bayes_nmda.meta.compiled import patient
 from bayes_nmda.meta.components import (
     LOG_MARGINAL,
     MU_MEAN,
@@ -116,9 +117,10 @@ def meta_analysis(
     wrong = impropriety(effects.size, mu_code, tau_code)
     if wrong:
         raise UsageError(wrong)
-    summary, components, blocks, reference, tau_own = posterior(
-        effects, errors, mu_code, tau_code, PRUNE
-    )
+    with patient(posterior):
+        summary, components, blocks, reference, tau_own = posterior(
+            effects, errors, mu_code, tau_code, PRUNE
+        )
     weights, means, sds, taus = (
         np.ascontiguousarray(components[:, column]) for column in (WEIGHT, MEAN, SD, TAU_VALUE)
     )

@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.meta.batch_kernel import FIXED_COLUMNS, IMPROPER, Indices, analyse_groups
+from bayes_nmda.meta.compiled import patient
 from bayes_nmda.meta.input import fault, impropriety
 from bayes_nmda.meta.marginals import probability
 from bayes_nmda.meta.mu_priors import MuPrior, mu_prior
@@ -194,15 +195,16 @@ def meta_analyses(
         np.array(above, dtype=float), out, codes,
     )  # fmt: skip
     blocks = range(0, count, _BLOCK)
-    if len(blocks) <= 1:
-        analyse_groups(0, count, *arguments)
-    else:
-        with ThreadPoolExecutor(_threads()) as pool:
-            jobs = [
-                pool.submit(analyse_groups, start, min(start + _BLOCK, count), *arguments)
-                for start in blocks
-            ]
-            _progress((job.result() for job in as_completed(jobs)), len(jobs))
+    with patient(analyse_groups):
+        if len(blocks) <= 1:
+            analyse_groups(0, count, *arguments)
+        else:
+            with ThreadPoolExecutor(_threads()) as pool:
+                jobs = [
+                    pool.submit(analyse_groups, start, min(start + _BLOCK, count), *arguments)
+                    for start in blocks
+                ]
+                _progress((job.result() for job in as_completed(jobs)), len(jobs))
     sizes = np.diff(starts)
     for index in np.flatnonzero(codes == IMPROPER).tolist():
         messages[index] = impropriety(int(sizes[index]), mu_codes[index], tau_codes[index])

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +21,8 @@ from typing import Any, cast
 import numba
 
 _SQRT_HALF = math.sqrt(0.5)
+#: Seconds; reading compiled code from disk takes less.
+_PATIENCE = 5.0
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
@@ -39,6 +44,22 @@ def compiled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     if hasattr(cache_file, "_source_stamp"):  # numba's own name; without it the cache is as usual
         cache_file._source_stamp = _digest()
     return cast("Callable[P, R]", dispatcher)
+
+
+@contextmanager
+def patient(function: Callable[..., Any]) -> Iterator[None]:
+    """Say on standard error that code is being compiled, if a first call takes long."""
+    if getattr(function, "signatures", True):  # compiled, or read from disk, in this process
+        yield
+        return
+    line = "bayes_nmda: compiling, once on this machine; this may take some minutes\n"
+    timer = threading.Timer(_PATIENCE, sys.stderr.write, (line,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @compiled
