@@ -80,6 +80,7 @@ def build_report(
     started = time.perf_counter()
     say = progress or (lambda _: None)
     definition = load_definition(name)
+    publish.require_places(len(definition.models))
     with _lock():
         publish.recover()
         reasons = what_is_stale(name)

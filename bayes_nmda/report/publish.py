@@ -1,8 +1,9 @@
 """From a finished build to ``reports/latest``: all of it, or nothing.
 
-A build is written to its own folder, its manifest last. Publishing copies it and exchanges the
-copy with the last good report in one step of the file system; a process that is killed leaves the
-old report or the new one, never a mixture.
+A build is written to its own folder, its manifest last. Publishing copies it beside the last good
+report and exchanges the two in one step of the file system; a process that is killed leaves the
+old report or the new one, never a mixture. Where ``reports/latest`` is a link, what it leads to is
+exchanged, and it stays a link. Places that cannot be published to are refused before the first fit.
 """
 
 from __future__ import annotations
@@ -24,22 +25,63 @@ KEPT: Final = 3
 _PREFIX: Final = "build-"
 _STAGED: Final = ".publishing"
 _REPLACED: Final = ".replaced"
+#: Bytes that a report takes while it is built and published, and a stored fit, at most.
+_REPORT: Final = 20_000_000
+_FIT: Final = 4_000_000
 #: renameat2(2): both paths are relative to the working directory; exchange them atomically.
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 
 
+def require_places(models: int) -> None:
+    """Raise `ReportError` if a report of so many models cannot be built or published.
+
+    The message says which place is no folder, cannot be written to, or is too small.
+    """
+    link = paths.output().parent / "latest"
+    target = published()
+    if link.is_symlink() and not target.is_dir():
+        raise ReportError(
+            f"reports/latest: found a link to {os.readlink(link)!r}, where no folder is; allowed "
+            "is a folder, or a link to one. Make that folder, or remove the link"
+        )
+    if target.exists() and not target.is_dir():
+        raise ReportError("reports/latest: found a file; allowed is a folder, or a link to one")
+    for folder in (paths.output(), target.parent):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ReportError(
+                f"{folder.name}/: it cannot be written to: {error.strerror or error}. Mend its "
+                "permissions, or name another project with BAYES_NMDA_HOME"
+            ) from error
+    needed, free = _REPORT + models * _FIT, shutil.disk_usage(paths.output()).free
+    if free < needed:
+        raise ReportError(
+            f"{paths.output().name}/: found {free:,} bytes free; a report of {models} models takes "
+            f"up to {needed:,}. Make room and run again"
+        )
+
+
 def build_folder(key: str) -> Path:
     """Return an empty folder for the build of this key; what a killed build left there is gone."""
     folder = paths.output() / f"{_PREFIX}{key}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ReportError(_unwritten(folder, error)) from error
     return folder
 
 
 def published() -> Path:
-    """Return the folder that reports are published to; it need not exist yet."""
-    return paths.output().parent / "latest"
+    """Return the folder that reports are published to, links followed; it need not exist yet."""
+    return (paths.output().parent / "latest").resolve()
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
@@ -56,7 +98,12 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise ReportError(_unwritten(folder, error)) from error
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ReportError(_unwritten(folder, error, sum(map(_size, files.values())))) from error
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -66,9 +113,15 @@ def digests(folder: Path) -> dict[str, str]:
 
 def recover() -> None:
     """Put back the last good report if a process died between taking it away and replacing it."""
-    replaced = paths.output() / _REPLACED
-    if replaced.is_dir() and not published().is_dir():
-        os.replace(replaced, published())
+    target = published()
+    replaced = _beside(target, _REPLACED)
+    if replaced.is_dir() and not target.is_dir():
+        os.replace(replaced, target)
+
+
+def _beside(target: Path, mark: str) -> Path:
+    """Return a place on the file system of the published report, out of sight."""
+    return target.with_name(f".{target.name}{mark}")
 
 
 def publish(folder: Path) -> Path:
@@ -79,7 +132,9 @@ def publish(folder: Path) -> Path:
     ReportError
         If the file system refuses; the last good report is then still there.
     """
-    staged, target = paths.output() / _STAGED, published()
+    target = published()
+    staged, replaced = _beside(target, _STAGED), _beside(target, _REPLACED)
+    needed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     try:
         shutil.rmtree(staged, ignore_errors=True)
         shutil.copytree(folder, staged)
@@ -87,14 +142,14 @@ def publish(folder: Path) -> Path:
         if not target.exists():
             os.replace(staged, target)
         elif not _exchange(staged, target):
-            replaced = paths.output() / _REPLACED
             shutil.rmtree(replaced, ignore_errors=True)
             os.replace(target, replaced)
             os.replace(staged, target)
             shutil.rmtree(replaced, ignore_errors=True)
     except OSError as error:
+        shutil.rmtree(staged, ignore_errors=True)
         recover()
-        raise ReportError(_unwritten(target, error)) from error
+        raise ReportError(_unwritten(target, error, needed)) from error
     shutil.rmtree(staged, ignore_errors=True)
     _prune(folder)
     return target
@@ -135,8 +190,18 @@ def _prune(newest: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _unwritten(folder: Path, error: OSError) -> str:
+def _unwritten(folder: Path, error: OSError, needed: int = 0) -> str:
+    """Return in one sentence what could not be written, and how much room it takes."""
+    if isinstance(error, shutil.Error):  # of a whole folder: the first that failed says why
+        why = str(error.args[0][0][2]) if error.args and error.args[0] else "it failed"
+        full = "No space left" in why
+    else:
+        why, full = error.strerror or str(error), error.errno == errno.ENOSPC
+    room = ""
+    if full and needed:
+        free = shutil.disk_usage(folder.parent).free
+        room = f" ({needed:,} bytes are needed, {free:,} are free)"
     return (
-        f"{folder.name}/: it could not be written: {error.strerror or error}. The last good report "
-        "is untouched; make room or mend the permissions and run again."
+        f"{folder.name}/: it could not be written: {why}{room}. The last good report is untouched; "
+        "make room or mend the permissions and run again."
     )

@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import shutil
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
@@ -133,14 +136,85 @@ def test_a_full_disk_leaves_the_last_good_report_and_says_so(home, monkeypatch):
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(publish.shutil, "copytree", full)
-    with pytest.raises(ReportError, match="No space left"):
+    with pytest.raises(ReportError, match=r"No space.*[\d,]+ bytes are needed, [\d,]+ are free"):
         publish.publish(finished_build(home))
     assert digests(home) == before
+
+    def part(source, staged):
+        staged.mkdir()
+        (staged / "half").write_text("x")
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")] * 500)
+
+    monkeypatch.setattr(publish.shutil, "copytree", part)
+    with pytest.raises(ReportError, match="No space left") as caught:
+        publish.publish(finished_build(home))
+    assert len(str(caught.value)) < 400
+    assert digests(home) == before
+    assert not list((home / "reports").glob(".latest*"))
+
+
+def test_a_disk_that_is_too_small_is_refused_before_any_fit(home, monkeypatch):
+    monkeypatch.setattr(publish.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(fits, "obtain", lambda *a, **k: pytest.fail("a fit was asked for"))
+    with pytest.raises(ReportError, match=r"found 1,000 bytes free; a report of 1 models takes"):
+        build_report("quick", force=True)
+
+
+def test_a_link_to_a_web_root_is_followed_and_stays_a_link(home, tmp_path):
+    latest, root = home / "reports" / "latest", tmp_path / "www" / "pain"
+    root.parent.mkdir()
+    shutil.move(latest, root)
+    latest.symlink_to(root)
+    for words in ("one", "two"):
+        folder = publish.build_folder("x")
+        publish.write_files(folder, {"index.html": words})
+        assert publish.publish(folder) == root
+        assert latest.is_symlink()
+        assert (root / "index.html").read_text(encoding="utf-8") == words
+        assert [path.name for path in root.parent.iterdir()] == ["pain"]
+
+
+def test_places_that_cannot_be_published_to_are_refused_before_any_fit(home, monkeypatch):
+    monkeypatch.setattr(fits, "obtain", lambda *a, **k: pytest.fail("a fit was asked for"))
+    latest = home / "reports" / "latest"
+    shutil.rmtree(latest)
+    latest.symlink_to(home / "nowhere")
+    with pytest.raises(ReportError, match=r"found a link to .*nowhere'.*Make that folder"):
+        build_report("quick")
+    latest.unlink()
+    latest.write_text("not a folder")
+    with pytest.raises(ReportError, match=r"found a file; allowed is a folder, or a link"):
+        build_report("quick")
+
+
+def test_a_link_in_the_place_of_a_build_gives_way(home, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("x")
+    (home / "reports" / "output" / "build-x").symlink_to(kept)
+    folder = publish.build_folder("x")
+    assert not folder.is_symlink()
+    assert list(folder.iterdir()) == []
+    assert (kept / "file").is_file()
+
+
+def test_output_on_another_file_system_is_copied(home, monkeypatch):
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == home.stat().st_dev:
+        pytest.skip("there is no other file system here")
+    with tempfile.TemporaryDirectory(dir=other) as place:
+        output = home / "reports" / "output"
+        shutil.move(output, Path(place) / "output")
+        output.symlink_to(Path(place) / "output")
+        folder = publish.build_folder("x")
+        publish.write_files(folder, {"index.html": "new"})
+        publish.publish(folder)
+    assert digests(home) == {"index.html": hashlib.sha256(b"new").hexdigest()}
 
 
 def test_a_death_between_two_renames_is_mended_by_the_next_run(home):
     before = digests(home)
-    os.replace(home / "reports" / "latest", home / "reports" / "output" / ".replaced")
+    os.replace(home / "reports" / "latest", home / "reports" / ".latest.replaced")
     assert not build_report("quick").built
     assert digests(home) == before
 
