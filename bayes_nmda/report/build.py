@@ -7,6 +7,7 @@ templates, the replication of the review) is looked at before the first fit.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,6 +162,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.report.primary import FIRST
     from bayes_nmda.report.sections import require_kinds
     from bayes_nmda.spec.spec import load_model
+    from bayes_nmda.store.children import watched
     from bayes_nmda.store.families import obtain_all
 
     say("checking models and data")
@@ -178,9 +180,8 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
         for spec, rows, one in zip(specs, effects, found, strict=True)
     ]
     say("comparing engines")
-    compared = Parallel(n_jobs=cpu_count())(
-        delayed(agreement)(fit.spec, fit.effects, fit.tree) for fit in fits
-    )
+    work = delayed(watched(agreement, os.getpid()))
+    compared = Parallel(n_jobs=cpu_count())(work(fit.spec, fit.effects, fit.tree) for fit in fits)
     say("leaving out each trial")
     moved = influence(specs[0], effects[0], specs[0].thresholds.benefit_sizes[FIRST])
     say("asking questions")

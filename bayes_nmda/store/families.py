@@ -8,11 +8,13 @@ that a build that is killed keeps what was finished.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bayes_nmda.store import fits
+from bayes_nmda.store.children import watched
 
 if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable
@@ -64,10 +66,11 @@ def obtain_all(
     else:
         say(f"{len(families)} families of models in {jobs} processes")
         run = Parallel(n_jobs=jobs, return_as="generator_unordered")
+        work = delayed(watched(_obtain_family, os.getpid()))
         with warnings.catch_warnings():
             # joblib replaces a process that grew, as one does in which code is compiled
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-            for some in run(delayed(_obtain_family)(family, inputs) for family in families):
+            for some in run(work(family, inputs) for family in families):
                 say(f"obtained {', '.join(some)}")
                 found |= some
     return [found[spec.name] for spec, _ in analyses]
