@@ -5,18 +5,23 @@ Options that always go together are one dataclass, which the command line takes 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
 from bayes_nmda import query
 from bayes_nmda.data.vocabulary import load_vocabulary
-from bayes_nmda.errors import UsageError
+from bayes_nmda.errors import SpecError, UsageError
 from bayes_nmda.query.display import text_table
+from bayes_nmda.spec.model_file import model_names
 
+#: Characters of a wrong word that an error repeats.
+_SHOWN: Final = 80
 #: Longer answers are a table without sentences.
 _SENTENCES: Final = 4
 #: Columns of an answer that only ``--json`` and Python show.
@@ -103,11 +108,32 @@ def named(option: str, model: str, question: str) -> str:
     return name
 
 
+def known_model(model: str) -> str:
+    """Return a model's name, or the path of a file that ends with ``.toml``.
+
+    Raises
+    ------
+    SpecError
+        If it is neither.
+    """
+    names = model_names()
+    if model in names:
+        return model
+    with contextlib.suppress(OSError):  # a name that is too long for a file
+        if model.endswith(".toml") and Path(model).is_file():
+            return model
+    found = repr(model if len(model) <= _SHOWN else f"{model[:_SHOWN]}…")
+    raise SpecError(
+        f"found the model {found}; allowed are {', '.join(names)}, or the path of a TOML file"
+    )
+
+
 def draws_from(model: str) -> query.Draws:
     """Return the fit that answers for a model: the stored one if fresh, else the exact one, now."""
     from bayes_nmda.errors import StaleError, StoreError
     from bayes_nmda.store.fits import find, made_now, read
 
+    known_model(model)
     try:
         return query.draws_of(read(find(model)))
     except (StaleError, StoreError) as error:

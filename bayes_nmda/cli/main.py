@@ -13,13 +13,14 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from bayes_nmda import __version__
-from bayes_nmda.cli.ask_options import AsJson, Model, print_json
+from bayes_nmda.cli.ask_options import AsJson, Model, known_model, print_json
 from bayes_nmda.errors import BayesNmdaError, UsageError
 from bayes_nmda.paths import HOME_VARIABLE
 from bayes_nmda.query.display import text_table
@@ -27,6 +28,11 @@ from bayes_nmda.query.display import text_table
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
 _PROJECT: Final = "--project"
+#: Options that take numbers.
+_NUMBERS: Final = frozenset(
+    {"--at-least", "--at-most", "--worth", "--control-risk", "--level", "--seed", "--draws"}
+    | {"--chains"}
+)
 
 app = App(
     name="bayes-nmda",
@@ -92,7 +98,7 @@ def fit(
     from bayes_nmda.store.fits import obtain
 
     with _progress() as say:
-        spec = load_model(model)
+        spec = load_model(known_model(model))
         say("reading data")
         trials = load_trials()
         found = obtain(
@@ -189,6 +195,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
+        _require_numbers(words)
         with _project(words) as rest:
             app(rest, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -203,6 +210,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", _INTERRUPTED, as_json=as_json)
     return 0
+
+
+def _require_numbers(words: list[str]) -> None:
+    """Raise `UsageError` if an option of numbers is given the word None, which would be ignored."""
+    for option, value in pairwise([*(part for word in words for part in word.split("=", 1)), ""]):
+        if option in _NUMBERS and value.lower() in ("none", "null"):
+            raise UsageError(f"{option}: found {value!r}; allowed is a number, or no such option")
 
 
 @contextmanager

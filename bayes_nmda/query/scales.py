@@ -23,6 +23,8 @@ from bayes_nmda.query.draws import Cell, Draws, Floats
 from bayes_nmda.query.intervals import USUAL, Interval
 from bayes_nmda.query.selection import Thresholds, choose_thresholds
 
+#: A risk that somebody may name, and one less it: one in a million.
+_RAREST: Final = 1e-6
 #: Scales that a fit to counts has beside its own, and the list of thresholds of each.
 OF_COUNTS: Final = {
     "OR": "odds_ratio",
@@ -259,9 +261,10 @@ def _check_risk(control_risk: float, measure: str, counted: bool) -> None:
             f"{', '.join(sorted(ABSOLUTE))} of a model of counts depend on the control risk: leave "
             "it out, or name one of them"
         )
-    if not 0.0 < control_risk < 1.0:
+    if not _RAREST <= control_risk <= 1.0 - _RAREST:
         raise UsageError(
-            f"control_risk: found {control_risk!r}; allowed is a risk between 0 and 1, such as 0.3"
+            f"control_risk: found {control_risk!r}; allowed is a risk between 0 and 1, such as "
+            f"0.3, from {_RAREST:g} to {1 - _RAREST:g}"
         )
 
 

@@ -18,6 +18,8 @@ from bayes_nmda.report.sections import KINDS
 from bayes_nmda.spec.model_file import locate, model_names
 
 _KEYS: Final = ("title", "subtitle", "section")
+#: Characters of a wrong word that an error repeats.
+_LONG: Final = 80
 _MORE: Final = ("columns", "missing", "limits")
 
 
@@ -116,6 +118,11 @@ class ReportDefinition:
         return next((part.labels[model] for part in self.sections if model in part.labels), "")
 
 
+def shortened(word: str) -> str:
+    """Return a word as it was given, in quotation marks, with its middle left out if it is long."""
+    return repr(word if len(word) <= _LONG else f"{word[:_LONG]}…")
+
+
 def report_names() -> list[str]:
     """Return the names of all reports, sorted."""
     return sorted(path.stem for path in paths.reports().glob("*.toml"))
@@ -147,11 +154,11 @@ def load_definition(name: str) -> ReportDefinition:
         If there is no such report, or it breaks a rule; the message names the key, what was found
         and what is allowed.
     """
-    path = paths.reports() / f"{name}.toml"
-    if not path.is_file():
+    if name not in report_names():  # a name, no path
         raise ReportError(
-            f"found the report {name!r}; allowed are {', '.join(report_names()) or 'none'}"
+            f"found the report {shortened(name)}; allowed are {', '.join(report_names()) or 'none'}"
         )
+    path = paths.reports() / f"{name}.toml"
     where = f"reports/{path.name}"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -32,11 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import Environment
+    from jinja2.nodes import EvalContext
 
     from bayes_nmda.report.computation import LeaveOneOut
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.style import Figure
 
+#: What begins a link or an image, code, or ends a cell, in Markdown.
+_MARKUP: Final = re.compile(r"[|`\[\]]")
 #: Template of each page.
 PAGES: Final = {"index.html": "report.html.j2", "report.md": "report.md.j2"}
 
@@ -51,6 +54,16 @@ def _plain_text(markup: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", "", str(markup))).split())
 
 
+def _finalized(context: EvalContext, value: Any) -> Any:
+    """Return a value as Markdown shows it: no text of a project is a tag, a link or a column.
+
+    In HTML templates, where everything is escaped, it is returned as it is.
+    """
+    if context.autoescape or not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _MARKUP.sub(r"\\\g<0>", value.replace("&", "&amp;").replace("<", "&lt;"))
+
+
 def _reviews() -> list[Reference]:
     """Return the review that the trials come from, where the vocabulary names one."""
     review = load_vocabulary().review
@@ -59,12 +72,13 @@ def _reviews() -> list[Reference]:
 
 def environment() -> Environment:
     """Return the templates with the words and numbers they use."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_eval_context
 
     made = Environment(
         loader=FileSystemLoader(TEMPLATE_FOLDER),
         autoescape=lambda name: name is not None and ".html" in name,
         undefined=StrictUndefined,
+        finalize=pass_eval_context(_finalized),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -7,6 +7,7 @@ the heading of its column, so that a narrow screen can stack what a wide one set
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT: Final = "%.8g"
-#: Those of a table that is no Answer, such as the diagnostics of every number.
-_FLOAT_BESIDE: Final = "%.6g"
+#: A table of diagnostics with a row for every number of every model, and its digits.
+_DIAGNOSTICS: Final = ("engines",)
+_COARSE: Final = "%.6g"
 #: Answers of more rows are a grid of questions: as CSV alone.
 _GRID: Final = 150
+#: Text that a spreadsheet would compute; a number is none.
+_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]+$)")
 
 
 def scenarios(content: Content) -> pd.DataFrame:
@@ -132,8 +136,11 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     frames |= {name: answer.table for name, answer in answers.items()}
     written = {}
     for name, frame in frames.items():
-        digits = _FLOAT if name in answers else _FLOAT_BESIDE
-        written[f"{name}.csv"] = frame.to_csv(index=False, float_format=digits, lineterminator="\n")
+        written[f"{name}.csv"] = _inert(frame).to_csv(
+            index=False,
+            float_format=_COARSE if name in _DIAGNOSTICS else _FLOAT,
+            lineterminator="\n",
+        )
     for name, answer in answers.items():
         if len(answer.records) > _GRID:
             continue
@@ -142,6 +149,18 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
             json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
         )
     return written
+
+
+def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which no text is a formula to a spreadsheet: an apostrophe goes before it.
+
+    References
+    ----------
+    OWASP, CSV Injection.
+    """
+    return frame.map(
+        lambda value: f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    )
 
 
 def _rounded(value: Any) -> Any:

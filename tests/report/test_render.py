@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from jinja2 import DictLoader
 
 from bayes_nmda import (
     effect,
@@ -16,7 +17,8 @@ from bayes_nmda import (
     prob_benefit,
     prob_harm,
 )
-from bayes_nmda.report import amounts, numbers
+from bayes_nmda.report import amounts, numbers, tables
+from bayes_nmda.report.render import environment
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -249,3 +251,40 @@ def test_markdown_and_tables_stand_beside_the_page_and_no_posterior_does(told, w
         assert document["sentence"]
     assert not list(latest.rglob("*.nc"))
     assert len(whole_manifest["models"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("a|b", r"a\|b"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
+        ("[here](javascript:alert(1))", r"\[here\](javascript:alert(1))"),
+        ("plain & simple", "plain &amp; simple"),
+    ],
+)
+def test_text_of_a_project_is_text_in_html_and_in_markdown(text, markdown):
+    made = environment()
+    page = made.from_string("{{ x }}|{% if y %}{% endif %}")
+    assert page.render(x=text, y=1) == f"{markdown}|"
+    made.loader = DictLoader({"a.html.j2": "{{ x }}", "b.md.j2": "{{ x }}"})
+    assert "<img" not in made.get_template("a.html.j2").render(x=text)
+    assert made.get_template("b.md.j2").render(x=text) == markdown
+
+
+def test_every_html_template_escapes():
+    made = environment()
+    names = [name for name in made.list_templates() if name.endswith(".j2")]
+    assert any("sections/" in name for name in names)
+    for name in names:
+        assert made.autoescape(name) is (".html" in name), name
+
+
+def test_no_cell_of_a_table_is_a_formula():
+    frame = pd.DataFrame(
+        {"words": ["=1+1", "+x", "-a", "@b", "\tc", "plain", "-1.5", "+3", ""], "number": range(9)}
+    )
+    inert = tables._inert(frame)
+    assert inert["words"].tolist() == [
+        "'=1+1", "'+x", "'-a", "'@b", "'\tc", "plain", "-1.5", "+3", ""
+    ]  # fmt: skip
+    assert inert["number"].tolist() == list(range(9))
