@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_nmda.data import load_vocabulary
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.spec.spec import load_model
 
@@ -60,6 +61,7 @@ def counted(
         arms=pd.DataFrame(arms),
         outcomes=pd.DataFrame(outcomes),
         contrasts=None,
+        vocabulary=load_vocabulary(),
     )
     return effect_table(tables, load_model("any_adverse_event"))
 

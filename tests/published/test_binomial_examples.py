@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayes_nmda.data import load_vocabulary
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.gates import fit
 from bayes_nmda.gates.convergence import diagnose
@@ -75,7 +76,9 @@ def arms_of(counts: pd.DataFrame) -> EffectTable:
         )
         for arm, side, _, _ in both
     )  # fmt: skip
-    tables = SimpleNamespace(trials=trials, arms=arms, outcomes=outcomes, contrasts=None)
+    tables = SimpleNamespace(
+        trials=trials, arms=arms, outcomes=outcomes, contrasts=None, vocabulary=load_vocabulary()
+    )
     return effect_table(tables, load_model("any_adverse_event"))
 
 
