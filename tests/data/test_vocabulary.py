@@ -13,6 +13,7 @@ from bayes_nmda import paths
 from bayes_nmda.data import load_vocabulary
 from bayes_nmda.data.vocabulary import Vocabulary
 from bayes_nmda.errors import DataError
+from bayes_nmda.report.sections import KINDS
 
 PACKAGE = Path(bayes_nmda.__file__).parent
 #: A usual name of control arms, a key of the published priors, and whose priors those are.
@@ -68,7 +69,9 @@ def test_templates_name_no_word_of_the_project() -> None:
     pattern = re.compile(
         "|".join(rf"\b{re.escape(word)}\b" for word in words_of_the_project()), re.IGNORECASE
     )
-    for template in (PACKAGE / "report" / "templates").iterdir():
+    templates = [p for p in (PACKAGE / "report" / "templates").rglob("*") if p.is_file()]
+    assert len(templates) > len(KINDS)
+    for template in templates:
         assert not pattern.findall(template.read_text(encoding="utf-8")), template.name
 
 
