@@ -10,6 +10,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import Repr
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
@@ -20,8 +21,8 @@ from bayes_nmda.errors import SpecError, UsageError
 from bayes_nmda.query.display import text_table
 from bayes_nmda.spec.model_file import model_names
 
-#: Characters of a wrong word that an error repeats.
-_SHOWN: Final = 80
+#: A wrong word as an error repeats it: the middle of a long one is left out.
+_SHORT: Final = Repr(maxstring=80)
 #: Longer answers are a table without sentences.
 _SENTENCES: Final = 4
 #: Columns of an answer that only ``--json`` and Python show.
@@ -122,9 +123,9 @@ def known_model(model: str) -> str:
     with contextlib.suppress(OSError):  # a name that is too long for a file
         if model.endswith(".toml") and Path(model).is_file():
             return model
-    found = repr(model if len(model) <= _SHOWN else f"{model[:_SHOWN]}…")
     raise SpecError(
-        f"found the model {found}; allowed are {', '.join(names)}, or the path of a TOML file"
+        f"found the model {_SHORT.repr(model)}; allowed are {', '.join(names)}, or the path of a "
+        "TOML file"
     )
 
 

@@ -71,7 +71,7 @@ def _prior_codes(
     def encode(value: object) -> Array:
         if parameter == "mu":
             return mu_prior(value).code()  # type: ignore[arg-type]  # the function checks it
-        return tau_prior(value, upper=upper).code()  # type: ignore[arg-type]  # as above
+        return tau_prior(value, upper=upper).code()  # type: ignore[arg-type]  # the function checks it
 
     count = first_rows.size
     if not (isinstance(spec, str) and spec in frame.columns):

@@ -159,8 +159,8 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.report.content import gather
     from bayes_nmda.report.engines import agreement, influence
     from bayes_nmda.report.fits import fit_of
-    from bayes_nmda.report.primary import FIRST
     from bayes_nmda.report.sections import require_kinds
+    from bayes_nmda.report.sections.primary import FIRST
     from bayes_nmda.spec.spec import load_model
     from bayes_nmda.store.children import watched
     from bayes_nmda.store.families import obtain_all

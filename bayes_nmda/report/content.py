@@ -14,9 +14,10 @@ from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report.amounts import thousand
 from bayes_nmda.report.definition import ReportDefinition, Section
 from bayes_nmda.report.fits import Fit, partition_of
-from bayes_nmda.report.outcomes import Line, Outcome, outcome_of, size_of
 from bayes_nmda.report.pooled import Pooled, pooled
-from bayes_nmda.report.primary import (
+from bayes_nmda.report.sections import KINDS
+from bayes_nmda.report.sections.outcomes import Line, Outcome, outcome_of, size_of
+from bayes_nmda.report.sections.primary import (
     FIRST,
     Cell,
     Contrast,
@@ -26,8 +27,7 @@ from bayes_nmda.report.primary import (
     primary_contrasts,
     scenario,
 )
-from bayes_nmda.report.sections import KINDS
-from bayes_nmda.report.tradeoffs import Tradeoffs, tradeoffs
+from bayes_nmda.report.sections.tradeoff import Tradeoffs, tradeoffs
 from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:

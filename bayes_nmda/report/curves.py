@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bayes_nmda.query import Answer
     from bayes_nmda.report.content import Content
-    from bayes_nmda.report.primary import Cell
+    from bayes_nmda.report.sections.primary import Cell
 
 _HEIGHT: Final = 2.7
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from reprlib import Repr
 from typing import Any, Final
 
 from bayes_nmda import paths
@@ -18,8 +19,8 @@ from bayes_nmda.report.sections import KINDS
 from bayes_nmda.spec.model_file import locate, model_names
 
 _KEYS: Final = ("title", "subtitle", "section")
-#: Characters of a wrong word that an error repeats.
-_LONG: Final = 80
+#: A wrong word as an error repeats it: the middle of a long one is left out.
+_SHORT: Final = Repr(maxstring=80)
 _MORE: Final = ("columns", "missing", "limits")
 
 
@@ -30,7 +31,7 @@ class Section:
     Attributes
     ----------
     kind
-        How they are told: one of the modules in ``sections/``.
+        How they are told: one of `sections.KINDS`.
     title
         Heading.
     models
@@ -118,11 +119,6 @@ class ReportDefinition:
         return next((part.labels[model] for part in self.sections if model in part.labels), "")
 
 
-def shortened(word: str) -> str:
-    """Return a word as it was given, in quotation marks, with its middle left out if it is long."""
-    return repr(word if len(word) <= _LONG else f"{word[:_LONG]}…")
-
-
 def report_names() -> list[str]:
     """Return the names of all reports, sorted."""
     return sorted(path.stem for path in paths.reports().glob("*.toml"))
@@ -156,7 +152,8 @@ def load_definition(name: str) -> ReportDefinition:
     """
     if name not in report_names():  # a name, no path
         raise ReportError(
-            f"found the report {shortened(name)}; allowed are {', '.join(report_names()) or 'none'}"
+            f"found the report {_SHORT.repr(name)}; allowed are "
+            f"{', '.join(report_names()) or 'none'}"
         )
     path = paths.reports() / f"{name}.toml"
     where = f"reports/{path.name}"

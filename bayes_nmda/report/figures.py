@@ -11,26 +11,13 @@ from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
 from bayes_nmda.report.engines import influence_figure
 from bayes_nmda.report.evidence import evidence_figure
 from bayes_nmda.report.forest import forest, limits
-from bayes_nmda.report.numbers import comparator_words
+from bayes_nmda.report.numbers import comparator_words, partition_words
 from bayes_nmda.report.scenarios import scenario_figure
 from bayes_nmda.report.sections import KINDS
-from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.style import Figure
-
-
-def partition_words(partition: str) -> str:
-    """Return a partition as a heading, "Memantine, oral"."""
-    drug, _, route = partition.partition("/")
-    return f"{drug.capitalize()}, {route}" if route else drug.capitalize()
-
-
-def comparison_words(comparison: str) -> str:
-    """Return a partition and its comparator as a heading, "Ketamine, oral, against methadone"."""
-    partition, _, comparator = comparison.partition(AGAINST)
-    return f"{partition_words(partition)}, against {comparator or load_vocabulary().reference}"
 
 
 def figures(content: Content) -> dict[str, Figure]:

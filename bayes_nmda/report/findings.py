@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from bayes_nmda.report.outcomes import size_of
+from bayes_nmda.report.sections.outcomes import size_of
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.fits import Record
-    from bayes_nmda.report.outcomes import Line, Outcome
-    from bayes_nmda.report.primary import Cell
     from bayes_nmda.report.review import Review
+    from bayes_nmda.report.sections.outcomes import Line, Outcome
+    from bayes_nmda.report.sections.primary import Cell
 
 _RISK: Final = (
     *("control_risk", "control_risk_lower", "control_risk_upper"),

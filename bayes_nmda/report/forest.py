@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayes_nmda.report.fits import Record
-    from bayes_nmda.report.primary import Cell, Contrast
+    from bayes_nmda.report.sections.primary import Cell, Contrast
 
 #: Inches a row, and above and below the rows.
 _ROW: Final = 0.265

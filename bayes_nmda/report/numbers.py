@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.query import words
+from bayes_nmda.terms import AGAINST
 
 MINUS: Final = "\N{MINUS SIGN}"
 MISSING: Final = "not available"
@@ -130,3 +131,15 @@ def identifier(*words: str) -> str:
     """Return an identifier for a heading or figure: lower case, hyphens."""
     kept = ["".join(c if c.isalnum() else "-" for c in word.lower()).strip("-") for word in words]
     return "-".join(part for part in kept if part)
+
+
+def partition_words(partition: str) -> str:
+    """Return a partition as a heading, "Memantine, oral"."""
+    drug, _, route = partition.partition("/")
+    return f"{drug.capitalize()}, {route}" if route else drug.capitalize()
+
+
+def comparison_words(comparison: str) -> str:
+    """Return a partition and its comparator as a heading, "Ketamine, oral, against methadone"."""
+    partition, _, comparator = comparison.partition(AGAINST)
+    return f"{partition_words(partition)}, against {comparator or load_vocabulary().reference}"

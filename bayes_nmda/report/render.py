@@ -20,11 +20,10 @@ from bayes_nmda.report import (
 from bayes_nmda.report.counted import COUNTED_REFERENCES, counted_methods
 from bayes_nmda.report.curves import legend_note
 from bayes_nmda.report.engines import most_influential
-from bayes_nmda.report.figures import comparison_words, partition_words
 from bayes_nmda.report.formulas import NBSP, mathml
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, Reference, methods
-from bayes_nmda.report.outcomes import size_of
-from bayes_nmda.report.primary import FIRST
+from bayes_nmda.report.sections.outcomes import size_of
+from bayes_nmda.report.sections.primary import FIRST
 from bayes_nmda.report.staleness import TEMPLATE_FOLDER
 from bayes_nmda.report.summary import summary, unreported
 
@@ -93,7 +92,7 @@ def environment() -> Environment:
         "signed": numbers.signed,
         "interval": _interval,
         "outcome": numbers.outcome,
-        "partition_words": partition_words,
+        "partition_words": numbers.partition_words,
         "slug": numbers.identifier,
         "flag": lambda flag: numbers.FLAGS.get(flag, flag.replace("_", " ")),
         "judgement": lambda rob: numbers.JUDGEMENTS[rob],
@@ -112,7 +111,7 @@ def environment() -> Environment:
         "needed": amounts.needed,
         "needed_range": amounts.needed_range,
         "net_chance": amounts.net_chance,
-        "comparison_words": comparison_words,
+        "comparison_words": numbers.comparison_words,
         "better": amounts.better,
         "better_range": amounts.better_range,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bayes_nmda.report.numbers import title
-from bayes_nmda.report.primary import FIRST
+from bayes_nmda.report.sections.primary import FIRST
 from bayes_nmda.report.style import (
     BLUE,
     GREEN,

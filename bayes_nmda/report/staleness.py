@@ -15,7 +15,7 @@ from bayes_nmda.errors import ReportError
 from bayes_nmda.inference.origin import series
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.provenance import digest_of, sha256, versions
-from bayes_nmda.report.sections import KINDS
+from bayes_nmda.report.sections import KINDS, MODULES
 from bayes_nmda.spec.model_file import locate, resolve
 from bayes_nmda.store.fresh import FITTING, digests
 
@@ -28,7 +28,7 @@ TEMPLATES: Final = (
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
 #: Where a report begins; kinds of section are imported by name.
 _REPORT: Final = (
-    *FITTING, "report/build.py", *(f"report/sections/{name}.py" for name in KINDS)
+    *FITTING, "report/build.py", *(f"report/sections/{name}.py" for name in MODULES)
 )  # fmt: skip
 
 

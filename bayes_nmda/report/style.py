@@ -48,6 +48,8 @@ PAGE: Final = 6.9
 COLUMN: Final = 3.3
 SMALL: Final = 9.0
 
+#: Of all text of a drawing.
+_FONT: Final = "font-family:'DejaVu Sans',Verdana,sans-serif;"
 _SETTINGS: Final[Any] = {  # Matplotlib types each key apart
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -125,10 +127,13 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
-    text = text.replace("'DejaVu Sans', sans-serif", "'DejaVu Sans', Verdana, sans-serif")
+    # what no mark or clip path refers to, and what holds for all text, need not stand at each
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    text = re.sub(r"; font-family: [^;\"]*|font-family: [^;\"]*; ", "", text)
+    text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", text)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text)
     width, height = size.groups() if size else ("", "")
-    head = f'role="img" aria-label="{escape(alt, quote=True)}" style="max-width:{width}pt"'
+    head = f'role="img" aria-label="{escape(alt, quote=True)}" style="{_FONT}max-width:{width}pt"'
     text = text.replace(f'width="{width}pt" height="{height}pt"', head, 1)
     text = re.sub(r' d="([^"]*)"', lambda found: f' d="{_tight(found[1])}"', text)
     return re.sub(r">\s+<", ">\n<", text).strip() + "\n"

@@ -8,17 +8,17 @@ from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report import amounts
 from bayes_nmda.report.amounts import more, more_range, review_difference, thousand
 from bayes_nmda.report.numbers import chance, count, limits, outcome, prior_chance
-from bayes_nmda.report.outcomes import events_of, informative_trials, size_of
-from bayes_nmda.report.primary import FIRST
+from bayes_nmda.report.sections.outcomes import events_of, informative_trials, size_of
+from bayes_nmda.report.sections.primary import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.fits import Record
-    from bayes_nmda.report.outcomes import Line, Outcome
-    from bayes_nmda.report.primary import Cell
     from bayes_nmda.report.review import Review
+    from bayes_nmda.report.sections.outcomes import Line, Outcome
+    from bayes_nmda.report.sections.primary import Cell
 
 #: A probability above it is more probable than not.
 _EVEN: Final = 0.5

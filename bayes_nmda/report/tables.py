@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT: Final = "%.8g"
-#: A table of diagnostics with a row for every number of every model, and its digits.
-_DIAGNOSTICS: Final = ("engines",)
-_COARSE: Final = "%.6g"
+#: Numbers of a model that the table of engines shows, of some hundred that are compared.
+_FARTHEST: Final = 20
 #: Answers of more rows are a grid of questions: as CSV alone.
 _GRID: Final = 150
 #: Text that a spreadsheet would compute; a number is none.
@@ -76,6 +75,12 @@ def engines(content: Content) -> list[dict[str, Any]]:
     return rows
 
 
+def farthest(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of each model in which two engines are farthest apart, in their order."""
+    largest = compared.sort_values("difference", ascending=False).groupby("model").head(_FARTHEST)
+    return compared.loc[compared.index.isin(largest.index)]
+
+
 def lines(content: Content, section: Section) -> pd.DataFrame:
     """Return every line of a section with all digits, with those of models told beside it."""
     models = (*section.models, *section.beside)
@@ -118,7 +123,7 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
         "gates": gates(content),
         "gate_summary": gate_summary(content),
         "replication": content.replication,
-        "engines": content.engines,
+        "engines": farthest(content.engines),
         "decisions": content.trials.decisions,
         "leave_one_out": pd.DataFrame(
             {"trial": loo.trials, "elpd_i": loo.elpd_i, "pareto_k": loo.pareto_k}
@@ -138,7 +143,7 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     for name, frame in frames.items():
         written[f"{name}.csv"] = _inert(frame).to_csv(
             index=False,
-            float_format=_COARSE if name in _DIAGNOSTICS else _FLOAT,
+            float_format=_FLOAT,
             lineterminator="\n",
         )
     for name, answer in answers.items():

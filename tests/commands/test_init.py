@@ -46,7 +46,7 @@ def test_a_new_project_answers_in_its_own_words(example):
 
 def test_one_project_leaves_the_other_as_it_is(example):
     names = nmda.model_names()
-    nmda.project(example).model_names  # noqa: B018 (asked for its side effects: none)
+    assert nmda.project(example).model_names != names
     assert nmda.model_names() == names
     spec, effects = (mine := nmda.project(example)).load_model("pain"), None
     effects = nmda.effect_table(mine.trials, spec)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bayes_nmda.report.harms import sensitivity_figure
+from bayes_nmda.report.sections.harms import sensitivity_figure
 
 
 def told(number):

@@ -4,7 +4,7 @@ import pandas as pd
 
 from bayes_nmda.report.counted import counted_methods
 from bayes_nmda.report.methods import PARAMETERS, methods
-from bayes_nmda.report.outcomes import Events, events_of
+from bayes_nmda.report.sections.outcomes import Events, events_of
 from bayes_nmda.spec.spec import load_model, model_names
 
 

@@ -1,8 +1,8 @@
-"""The kinds of section that a report may have: one module here, and one template, for each.
+"""The kinds of section that a report may have: what is told of each, beside its template.
 
-A module declares `KIND`: the keys that a definition must or may give, what its models are about,
-and the figures and answers that it adds to the report. Whatever lies in this folder is known; no
-list is kept elsewhere. Declaring costs no import, so that a definition is read at once.
+A module declares `KINDS`: for each the keys that a definition must or may give, what its models are
+about, and the figures and answers that it adds to the report. Whatever lies in this folder is
+known; no list is kept elsewhere. Nothing heavy is imported, so that a definition is read at once.
 """
 
 from __future__ import annotations
@@ -83,11 +83,15 @@ class Kind:
 
 
 def _known() -> dict[str, Kind]:
-    names = sorted(module.name for module in iter_modules(__path__))
-    return {name: import_module(f"{__name__}.{name}").KIND for name in names}
+    found: dict[str, Kind] = {}
+    for name in MODULES:
+        found |= import_module(f"{__name__}.{name}").KINDS
+    return dict(sorted(found.items()))
 
 
-#: Every kind by its name in a definition, which is that of its module and template.
+#: Modules of this folder.
+MODULES: Final = sorted(module.name for module in iter_modules(__path__))
+#: Every kind by its name in a definition, which is that of its template.
 KINDS: Final[dict[str, Kind]] = _known()
 
 

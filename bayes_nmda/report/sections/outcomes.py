@@ -1,4 +1,4 @@
-"""What is told of every other outcome: one line a drug, route, timepoint and comparator.
+"""Every other outcome, counted or measured: a line a drug, route, timepoint and comparator.
 
 A line holds records of Answers on each scale that a reader may want, and the review's own number.
 Counted outcomes are told as odds ratio, risk ratio, risk difference and number needed; measured
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from bayes_nmda.report.fits import Fit, Record, by_cell, flags_of, partition_of
-from bayes_nmda.report.review import Review, reviewed
+from bayes_nmda.report.sections import About, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayes_nmda.data import TrialData
     from bayes_nmda.query import Answer
+    from bayes_nmda.report.review import Review
 
 Direction = Literal["benefit", "harm"]
 #: Scales on which a counted outcome is told; the first is the one that tables lead with.
@@ -127,6 +128,8 @@ def outcome_of(fit: Fit, trials: TrialData) -> Outcome:
 
     The direction is that of the outcome: events that favour the drug are a benefit, others a harm.
     """
+    from bayes_nmda.report.review import reviewed
+
     direction: Direction = "harm" if fit.counts and fit.spec.benefit == "negative" else "benefit"
     answers = _ask(fit, direction)
     estimates = {
@@ -210,3 +213,11 @@ def events_of(rows: pd.DataFrame) -> Events:
         once = rows.drop_duplicates(["trial_id", arm, "stratum"])
         sums += [int(once[f"events_{side}"].sum()), int(once[f"n_{side}"].sum())]
     return Events(*sums)
+
+
+#: Counted benefits, a change within one patient; how people fare; and against other treatments.
+KINDS = {
+    "responders": Kind(about=(About("counts", "positive"),), lines=True, column=True),
+    "function": Kind(about=(About("differences"),), lines=True),
+    "active": Kind(about=(About(against="others"),), lines=True),
+}
