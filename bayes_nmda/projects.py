@@ -105,7 +105,7 @@ def project(path: str | Path) -> Project:
         If it is no such folder.
     """
     folder = Path(path).expanduser()
-    lacks = [name for name in ("data", "models") if not (folder / name).is_dir()]
+    lacks = [n for n in ("data", "models") if not str(path) or not (folder / n).is_dir()]
     if lacks:
         raise UsageError(
             f"project: found {str(path)!r}, which lacks {' and '.join(lacks)}/; allowed is a "

@@ -23,6 +23,7 @@ from bayes_nmda import __version__
 from bayes_nmda.cli.ask_options import AsJson, Model, known_model, print_json
 from bayes_nmda.errors import BayesNmdaError, UsageError
 from bayes_nmda.paths import HOME_VARIABLE
+from bayes_nmda.projects import project
 from bayes_nmda.query.display import text_table
 
 _INTERRUPTED: Final = 130
@@ -239,15 +240,8 @@ def _project(words: list[str]) -> Iterator[list[str]]:
     if not folders:
         yield rest
         return
-    folder = Path(folders[-1]).expanduser()
-    lacks = [name for name in ("data", "models") if not (folder / name).is_dir()]
-    if not folders[-1] or lacks:
-        raise UsageError(
-            f"{_PROJECT}: found {folders[-1]!r}, which lacks {' and '.join(lacks)}/; allowed is a "
-            "folder with data/, models/ and reports/"
-        )
     before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(folder.resolve())
+    os.environ[HOME_VARIABLE] = str(project(folders[-1]).path)  # processes of a build read it, too
     try:
         yield rest
     finally:
