@@ -66,12 +66,30 @@ def fit_nuts(
     from bayes_nmda.model.build import build_model
 
     model = build_model(spec, effects)
+    raw = sampled(model, spec, effects, seed, draws, chains, say)
+    say("prior and predictive draws")
+    return _assemble(raw, model, spec, effects, seed)
+
+
+def sampled(
+    model: pm.Model,
+    spec: ModelSpec,
+    effects: EffectTable,
+    seed: int,
+    draws: int | None = None,
+    chains: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> xr.DataTree:
+    """Return draws of the variables of ``model`` and what the sampler says of itself.
+
+    Arguments as in `fit_nuts`, and ``model``, which is ``build_model(spec, effects)``.
+    """
+    from bayes_nmda.model.build import build_model
+
     say("compiling")
     compiled = _compile(build_model(spec, effects, spare=True), spec)
     say("sampling")
-    raw = _without_spares(_sample(compiled, spec, seed, draws, chains), model)
-    say("prior and predictive draws")
-    return _assemble(raw, model, spec, effects, seed)
+    return _without_spares(_sample(compiled, spec, seed, draws, chains), model)
 
 
 def _signature(model: pm.Model, spec: ModelSpec) -> str:
@@ -79,9 +97,8 @@ def _signature(model: pm.Model, spec: ModelSpec) -> str:
     families = [(n, p.distribution, p.upper is None) for n, p in spec.priors]
     structure = (spec.structure.pooling, spec.structure.trial_effects, spec.likelihood.family)
     sizes = {name: len(labels or ()) for name, labels in model.coords.items()}
-    # a container that another model lacks would keep that model's numbers
-    data = {container.name: container.get_value().shape for container in model.data_vars}
-    parts = [families, structure, model.named_vars_to_dims, sizes, data]
+    # numbers that another model lacks, or places elsewhere, would keep that model's
+    parts = [families, structure, model.named_vars_to_dims, sizes, model.places]
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -127,7 +127,7 @@ def _difference_model(
     added = (0, size - len(effects.frame))
     observed = np.pad(effects.frame["yi"].to_numpy(float), added)
     precision = np.pad(1 / np.diag(effects.covariance), added)
-    with pm.Model(coords=layout.coords(), check_bounds=not spare) as model:
+    with _model(layout.coords(), spare=spare) as model:
         pm.CustomDist(
             "yi",
             _true_effects(spec, layout, observed, precision),
@@ -150,7 +150,7 @@ def _count_model(spec: ModelSpec, layout: Layout, counts: Counts, *, spare: bool
         tables = _PLACES_OF_TABLES * (len(counts.labels) // _PLACES_OF_TABLES + 1)
         counts = counts.padded(tables, len(layout.contrasts))
     coords = layout.coords() | {"table": counts.labels, "arm": arm_labels(counts, layout)}
-    with pm.Model(coords=coords, check_bounds=not spare) as model:
+    with _model(coords, spare=spare) as model:
         theta = _true_effects(spec, layout, *_rough_log_odds_ratios(counts))
         if spec.likelihood.family == "conditional":
             _given_totals(theta, counts, spare=spare)
@@ -287,8 +287,44 @@ def _prior(spec: ModelSpec, name: str, *, rename: str = "", dims: str | None = N
 
 
 def _data(name: str, values: Any, *, dims: str | None = None) -> Any:
-    """Return a data container whose numbers can change and whose shape cannot."""
+    """Return numbers of the model that can change and whose shape cannot."""
+    model = pm.modelcontext(None)
+    if isinstance(model, _Packed):
+        return model.place(np.asarray(values))
     return pm.Data(name, values, dims=dims, shape=np.shape(values))
+
+
+def _model(coords: dict[str, Any], *, spare: bool) -> pm.Model:
+    return _Packed(coords=coords, check_bounds=False) if spare else pm.Model(coords=coords)
+
+
+class _Packed(pm.Model):  # type: ignore[misc]  # PyMC has no types
+    """A model for sampling: its numbers lie one behind the other, in two containers.
+
+    nutpie makes code for every container, which took longer than that of many a model.
+
+    Attributes
+    ----------
+    places
+        Shapes of the numbers, in the order in which they lie.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.places: list[tuple[int, ...]] = []
+        self._values: dict[str, list[NDArray[Any]]] = {"numbers": [], "positions": []}
+        for name, dtype in (("numbers", np.float64), ("positions", np.int64)):
+            pm.Data(name, np.zeros(0, dtype), model=self)
+
+    def place(self, values: NDArray[Any]) -> Any:
+        """Return the place of some numbers in the model, with their shape."""
+        name = "positions" if values.dtype.kind in "iu" else "numbers"
+        container, before = self[name], self._values[name]
+        start = sum(map(len, before))
+        before.append(values.ravel())
+        self.places.append(values.shape)
+        container.set_value(np.concatenate(before).astype(container.dtype))
+        return container[start : start + values.size].reshape(values.shape)
 
 
 class _Informed(Transform):  # type: ignore[misc]  # PyMC has no types

@@ -48,7 +48,7 @@ def run_outside(stored_home):
             capture_output=True,
             encoding="utf-8",
             env={**os.environ, paths.HOME_VARIABLE: str(home)},
-            timeout=120,
+            timeout=600,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 

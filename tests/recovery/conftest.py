@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from bayes_nmda.effects import EffectTable
-from bayes_nmda.inference.nuts import _compile, _sample
+from bayes_nmda.inference import nuts
 from bayes_nmda.model.build import build_model
 from bayes_nmda.spec.spec import ModelSpec
 
@@ -21,8 +21,7 @@ def sampled() -> Sampled:
     def _sampled(
         spec: ModelSpec, effects: EffectTable, *, seed: int, draws: int | None = None
     ) -> xr.DataTree:
-        compiled = _compile(build_model(spec, effects), spec)
-        return _sample(compiled, spec, seed, draws, None)
+        return nuts.sampled(build_model(spec, effects), spec, effects, seed, draws)
 
     return _sampled
 

@@ -524,10 +524,10 @@ class LongRun:
 def long_run(spec: ModelSpec, pain: EffectTable, batches: int) -> LongRun:
     """Return what NUTS says of effects; a new trial is integrated out at each draw."""
     layout = Layout.of(pain.frame)
-    compiled = nuts._compile(build_model(spec, pain), spec)
+    model = build_model(spec, pain)
     sums: dict[str, float | np.ndarray] = {}
     for batch in range(batches):
-        raw = nuts._sample(compiled, spec, 7_000 + batch, draws=25_000, chains=4)
+        raw = nuts.sampled(model, spec, pain, 7_000 + batch, draws=25_000, chains=4)
         drawn = raw["posterior"].to_dataset()
         effect = drawn["effect"].to_numpy().reshape(-1, len(layout.cells))
         variance = drawn["tau"].to_numpy().reshape(len(effect), -1) ** 2
