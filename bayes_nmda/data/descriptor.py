@@ -14,6 +14,7 @@ from typing import Any
 
 from bayes_nmda import paths
 from bayes_nmda.errors import DataError
+from bayes_nmda.files import text_of
 
 DESCRIPTOR = "datapackage.json"
 
@@ -133,7 +134,7 @@ def _sources(entries: list[dict[str, str]]) -> tuple[Source, ...]:
 @cache
 def _read(path: Path) -> Package:
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = json.loads(text_of(path, DataError))
         return Package(
             title=entry["title"],
             description=entry["description"],
@@ -142,10 +143,7 @@ def _read(path: Path) -> Package:
             licences=_sources(entry["licenses"]),
             tables=tuple(_table(resource) for resource in entry["resources"]),
         )
-    except FileNotFoundError:
-        message = f"{path}: found no descriptor; to do: put {DESCRIPTOR} back"
-        raise DataError(message) from None
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         message = f"{path}: found {error!r}; allowed: a Data Package descriptor with all its parts"
         raise DataError(message) from error
 

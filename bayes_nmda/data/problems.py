@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from bayes_nmda.errors import DataError
 
 _LONGEST = 80
+#: Problems that one message tells; more are counted.
+_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,7 +49,7 @@ def quoted(value: object) -> str:
 
 
 def raise_for(problems: Iterable[Problem]) -> None:
-    """Raise one `DataError` that lists every problem; return when there is none.
+    """Raise one `DataError` that lists the first problems and counts all; return without any.
 
     Raises
     ------
@@ -57,4 +59,6 @@ def raise_for(problems: Iterable[Problem]) -> None:
     rows = sorted(set(problems))
     if rows:
         count = "1 problem" if len(rows) == 1 else f"{len(rows)} problems"
-        raise DataError("\n".join([f"{count} in the data; nothing was changed", *map(str, rows)]))
+        more = [f"… and {len(rows) - _TOLD} more"] if len(rows) > _TOLD else []
+        told = [f"{count} in the data; nothing was changed", *map(str, rows[:_TOLD]), *more]
+        raise DataError("\n".join(told))

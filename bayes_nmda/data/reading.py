@@ -16,6 +16,8 @@ from pathlib import Path
 
 from bayes_nmda import paths
 from bayes_nmda.data.problems import Problem
+from bayes_nmda.errors import DataError
+from bayes_nmda.files import content_of, hidden
 
 type Row = dict[str, str]
 
@@ -37,7 +39,7 @@ def table_digests(path: str | Path | None = None) -> dict[str, str]:
     """
     folder = paths.data() if path is None else Path(path)
     return {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        file.name: hashlib.sha256(content_of(file, DataError)).hexdigest()
         for file in sorted([*folder.glob("*.csv"), *folder.glob("vocabulary.toml")])
     }
 
@@ -47,6 +49,10 @@ def _text(file: Path, name: str) -> tuple[str, list[Problem]]:
         content = file.read_bytes()
     except FileNotFoundError:
         return "", [Problem(name, 0, "", "no file", "a CSV file", f"put {name} into its folder")]
+    except OSError as error:
+        found = f"what cannot be read ({error.strerror})"
+        advice = "put the file back, or mend its permissions"
+        return "", [Problem(name, 0, "", found, "a CSV file that you may read", advice)]
     if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         found, advice = "UTF-16 text", "save the file as CSV in UTF-8"
         return "", [Problem(name, 0, "", found, "UTF-8 text", advice)]
@@ -56,6 +62,11 @@ def _text(file: Path, name: str) -> tuple[str, list[Problem]]:
         row = content.count(b"\n", 0, error.start) + 1
         found = f"byte 0x{content[error.start]:02x} that is not UTF-8"
         return "", [Problem(name, row, "", found, "UTF-8 text", "save the file as UTF-8")]
+    if unseen := hidden(text):
+        row = text.count("\n", 0, unseen[0]) + 1
+        return "", [
+            Problem(name, row, "", unseen[1], "letters, signs and spaces that show", "delete it")
+        ]
     if not text.strip():
         return "", [Problem(name, 0, "", "an empty file", "a header and rows", "restore the file")]
     return text.removeprefix("\ufeff"), []
@@ -125,7 +136,10 @@ def read_sheet(
         if columns:
             problems += _column_problems(header, columns, name, extra=extra)
         for number, cells in enumerate(reader, start=2):
-            if len(cells) != len(header):
+            if not cells:
+                allowed, advice = "a row of cells", "delete the line"
+                problems.append(Problem(name, number, "", "an empty line", allowed, advice))
+            elif len(cells) != len(header):
                 allowed = f"{len(header)} cells, as in the header"
                 advice = "quote cells that contain commas"
                 problems.append(Problem(name, number, "", f"{len(cells)} cells", allowed, advice))

@@ -19,6 +19,7 @@ from bayes_nmda.data.descriptor import Field, Table
 from bayes_nmda.data.keys import key_problems, relation_problems
 from bayes_nmda.data.problems import Problem, quoted
 from bayes_nmda.data.rules import RULES, Rule
+from bayes_nmda.data.vocabulary import load_vocabulary
 
 #: Parts the name of a check into what is allowed and what to do.
 _SPLIT = "\t"
@@ -113,6 +114,7 @@ def validation_problems(tables: Sequence[Table], frames: dict[str, pd.DataFrame]
 
     Row ``i`` of a frame is row ``i + 2`` of its file.
     """
+    load_vocabulary()  # rules ask for its words, and one that cannot be read is no fault of a row
     problems: list[Problem] = []
     for table in tables:
         problems += _table_problems(table, frames[table.name])

@@ -8,7 +8,6 @@ alphabet. Read with the standard library alone, so that a question costs no impo
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from bayes_nmda import paths
 from bayes_nmda.errors import DataError
+from bayes_nmda.files import toml_of
 
 VOCABULARY: Final = "vocabulary.toml"
 #: Classes of outcomes: a benefit measured, one counted within patients, how people fare, a harm.
@@ -169,12 +169,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
 
 @lru_cache(maxsize=16)
 def _read(path: Path, _changed: int, _size: int) -> Vocabulary:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{VOCABULARY}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{VOCABULARY}: this is not TOML in UTF-8: {error}") from error
+    table, _ = toml_of(path, DataError)
     known = ("title", "treatments", "routes", "review", "comparators", "question", "timepoints",
              "outcomes")  # fmt: skip
     _only(VOCABULARY, table, known, needed=("title", "treatments", "outcomes"))

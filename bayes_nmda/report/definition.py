@@ -6,7 +6,6 @@ is stale costs next to nothing.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from reprlib import Repr
@@ -15,6 +14,7 @@ from typing import Any, Final
 from bayes_nmda import paths
 from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import ReportError, SpecError
+from bayes_nmda.files import toml_of
 from bayes_nmda.report.sections import KINDS
 from bayes_nmda.spec.model_file import locate, model_names
 
@@ -157,10 +157,7 @@ def load_definition(name: str) -> ReportDefinition:
         )
     path = paths.reports() / f"{name}.toml"
     where = f"reports/{path.name}"
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ReportError(f"{where}: this is not TOML in UTF-8: {error}") from error
+    table, _ = toml_of(path, ReportError)
     _check_keys(where, table, _KEYS, _MORE)
     parts = table["section"]
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
+from bayes_nmda.files import text_of, toml_of
 
 SUFFIX = ".toml"
+#: Files that may extend each other, one after the other.
+_LONGEST_CHAIN = 10
+#: A number as an error repeats it: of one of 400 digits the middle is left out.
+_PRINTED = Repr(maxlong=40)
+#: Sizes of numbers that are not zero; those that mean something lie far inside.
+_SMALLEST, _LARGEST = 1e-9, 1e9
 #: The priors that each kind of pooling uses.
 PRIORS_OF: dict[str, tuple[str, ...]] = {
     "partial": ("overall", "tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint"),
@@ -79,11 +85,12 @@ def resolve(
     if path.resolve() in seen:
         chain = " → ".join(p.stem for p in (*seen, path))
         raise SpecError(f"{path.name}: extends: found a circle, {chain}; allowed is a chain")
-    content = path.read_bytes()
-    try:
-        table = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path.name}: this is not a TOML file in UTF-8: {error}") from error
+    if len(seen) == _LONGEST_CHAIN:
+        raise SpecError(
+            f"{path.name}: extends: found a chain of more than {_LONGEST_CHAIN} files, from "
+            f"{seen[0].name}; allowed is a chain that a reader can follow"
+        )
+    table, content = toml_of(path, SpecError)
     digest = ((path.name, hashlib.sha256(content).hexdigest()),)
     parent = table.get("extends")
     if parent is None:
@@ -140,7 +147,10 @@ def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 @cache
 def _schema(path: Path) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        schema: dict[str, Any] = json.loads(text_of(path, SpecError))
+    except json.JSONDecodeError as error:
+        raise SpecError(f"models/{path.name}: this is not JSON: {error}; put it back") from error
     return schema
 
 
@@ -167,9 +177,10 @@ def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
             allowed = f"the rule is {fault.validator}: {fault.validator_value}"
         lines.append(f"  {where}: {fault.message}; {allowed}")
     lines += [
-        f"  {where}: found {value}; allowed is a finite number"
+        f"  {where}: found {_PRINTED.repr(value)}; allowed is a finite number, 0 or from "
+        f"{_SMALLEST:g} to {_LARGEST:g} in size"
         for where, value in _numbers(resolved, "")
-        if not math.isfinite(value)
+        if where != "sampling.seed" and value != 0 and not _SMALLEST <= abs(value) <= _LARGEST
     ]
     if lines:
         raise SpecError(f"{path.name} breaks models/schema.json:\n" + "\n".join(lines))
@@ -177,7 +188,7 @@ def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
 
 def _numbers(value: object, where: str) -> Iterator[tuple[str, float]]:
     """Return every number of a model file with its key path; a comparison lets NaN pass."""
-    if isinstance(value, float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         yield where, value
     items = value.items() if isinstance(value, Mapping) else ()
     for key, part in items if not isinstance(value, list) else enumerate(value):

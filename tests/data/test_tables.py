@@ -147,7 +147,7 @@ def test_the_order_of_columns_does_not_matter(folder: Path, committed: TrialData
 @pytest.mark.parametrize(
     ("table", "key", "column", "text", "allowed"),
     [
-        ("outcomes.csv", CONTINUOUS, "sd", "0", "above 0"),
+        ("outcomes.csv", CONTINUOUS, "sd", "0", "1e-06 or more"),
         ("outcomes.csv", CONTINUOUS, "n", "0", "1 or more"),
         ("outcomes.csv", CONTINUOUS, "mean", "", "mean, sd and value_type, and no events"),
         ("outcomes.csv", CONTINUOUS, "mean", "268", "at most 100 in size"),

@@ -107,7 +107,7 @@ def test_a_folder_without_vocabulary_speaks_in_the_words_of_its_tables(
             "outcomes.x.class: found 'cure'; allowed is benefit or responder or function or harm",
         ),
         ('title = "a"\ntreatments = []\nroute = []\n[outcomes]', "found 'route'; allowed is title"),
-        ("title = ", "not TOML in UTF-8"),
+        ("title = ", "not a TOML file in UTF-8"),
     ],
 )
 def test_a_fault_is_named(tmp_path: Path, change: str, words: str) -> None:

@@ -40,7 +40,7 @@ def test_every_model_of_the_project_is_told():
         ("curve = [0, 40, 10]", "curve = [40, 0, 10]", "curve: found"),
         ('title = "A small report"', 'heading = "x"', "missing title"),
         ('quick = "Quick"', 'other = "Quick"', "labels: each of quick"),
-        ('title = "A small report"', "title = ", "not TOML"),
+        ('title = "A small report"', "title = ", "not a TOML file"),
         ('kind = "harms"', 'kind = "harm"', "section 2: kind: found 'harm'; allowed are active"),
         ('kind = "harms"', 'kind = "primary"', r"section 2 \(primary\): missing curve"),
         ('kind = "responders"', 'kind = "active"', "each of active.*at most once"),
@@ -48,7 +48,7 @@ def test_every_model_of_the_project_is_told():
         ('models = ["quick", "quick_harm"]', 'models = ["quick"]', "found 1; allowed are 2"),
         ("at_most = [0, 0.1]", "at_most = [0.1, 0]", "at_most: found .* increasing numbers"),
         ("at_most = [0, 0.1]", "", r"\(tradeoff\): missing at_most"),
-        ("[[section]]", "[section]", "not TOML|section"),
+        ("[[section]]", "[section]", "not a TOML file|section"),
     ],
 )
 def test_a_fault_is_named(home, whole, old, new, words):

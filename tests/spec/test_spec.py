@@ -139,11 +139,11 @@ def test_a_file_that_extends_nothing_known_is_refused(write: Write) -> None:
     assert "found the model 'nowhere'" in refused(write(extends="nowhere"))
 
 
-@pytest.mark.parametrize("text", ["title = ", "\udcff"])
-def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(("text", "kind"), [("title = ", "TOML file"), ("\udcff", "text")])
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, text: str, kind: str) -> None:
     path = tmp_path / "broken.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert "broken.toml: this is not a TOML file in UTF-8" in refused(path)
+    assert f"broken.toml: this is not a {kind} in UTF-8" in refused(path)
 
 
 FAULTS = {
@@ -163,7 +163,7 @@ FAULTS = {
     "[effect]\nmeasure = 'md'": ("effect.measure", "'md'", "'MD', 'SMD'"),
     "[effect]\nbenefit = 'less'": ("effect.benefit", "'less'", "'negative', 'positive'"),
     "[effect]\nreference_sd = inf": ("effect.reference_sd", "inf", "a finite number"),
-    "[gates]\nr_hat_max = inf": ("gates.r_hat_max", "inf", "a finite number"),
+    "[gates]\nr_hat_max = inf": ("gates.r_hat_max", "inf", "maximum: 1.1"),
     "[gates]\ness_min = nan": ("gates.ess_min", "nan", "a finite number"),
     "[thresholds]\nbenefit = [10, nan]": ("thresholds.benefit.1", "nan", "a finite number"),
     "[thresholds]\nbenefit = []": ("thresholds.benefit", "[]", "minItems: 1"),
