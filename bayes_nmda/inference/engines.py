@@ -8,7 +8,8 @@ everything that says where it came from in the attributes of the root.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, get_args
+from reprlib import Repr
+from typing import TYPE_CHECKING, Final, get_args
 
 import xarray as xr
 
@@ -16,6 +17,7 @@ from bayes_nmda.errors import UsageError
 from bayes_nmda.inference.exact.engine import chosen_engine, obstacle
 from bayes_nmda.inference.origin import attributes
 from bayes_nmda.model.counts import with_information
+from bayes_nmda.spec.settings import RANGES
 from bayes_nmda.terms import Engine
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.spec.spec import ModelSpec
+
+#: A number as an error repeats it: of one of 400 digits the middle is left out.
+_PRINTED: Final = Repr(maxlong=40)
 
 
 def run(
@@ -54,9 +59,13 @@ def run(
     if engine not in get_args(Engine):
         allowed = ", ".join(map(repr, get_args(Engine)))
         raise UsageError(f"fit: found engine={engine!r}; allowed are {allowed}")
-    for name, value, least in (("seed", seed, 0), ("draws", draws, 1), ("chains", chains, 1)):
-        if value is not None and value < least:
-            raise UsageError(f"fit: found {name}={value}; allowed is an integer from {least} up")
+    for name, value in (("seed", seed), ("draws", draws), ("chains", chains)):
+        least, most = RANGES[name]
+        if value is not None and not least <= value <= most:
+            raise UsageError(
+                f"fit: found {name}={_PRINTED.repr(value)}; allowed is an integer from {least} to "
+                f"{most:,}"
+            )
     say = progress or (lambda _: None)
     seed = spec.sampling.seed if seed is None else seed
     reason = obstacle(spec)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,12 @@ class Thresholds:
 
 def _sizes(listed: tuple[float, ...]) -> tuple[float, ...]:
     return (0.0, *sorted({size for size in listed if size > 0}))
+
+
+#: Least and largest of what a caller may ask for instead of the numbers in the model file.
+RANGES: Final[Mapping[str, tuple[int, int]]] = {
+    "seed": (0, 2**32 - 1), "draws": (1, 100_000), "chains": (1, 100)
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

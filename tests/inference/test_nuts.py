@@ -34,9 +34,9 @@ MakeTree = Callable[..., xr.DataTree]
     ("asked", "words"),
     [
         ({"engine": "gibbs"}, "found engine='gibbs'; allowed"),
-        ({"draws": 0}, "found draws=0; allowed is an integer from 1 up"),
-        ({"chains": -2}, "found chains=-2; allowed is an integer from 1 up"),
-        ({"seed": -1}, "found seed=-1; allowed is an integer from 0 up"),
+        ({"draws": 0}, "found draws=0; allowed is an integer from 1 to 100,000"),
+        ({"chains": -2}, "found chains=-2; allowed is an integer from 1 to 100"),
+        ({"seed": -1}, "found seed=-1; allowed is an integer from 0 to 4,294,967,295"),
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_compiled(

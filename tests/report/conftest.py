@@ -259,6 +259,9 @@ def built(home: Path, report: str, definition: str, models: Iterable[str]) -> Pa
 
     for name in ("data", "models"):
         shutil.copytree(getattr(paths, name)(), home / name)
+    schema = home / "models" / "schema.json"
+    text = schema.read_text("utf-8").replace('"maximum": 6,', '"maximum": 1e6,')
+    schema.write_text(text.replace('"minimum": 0.001,', '"minimum": 0,'), "utf-8")  # see _COUNTS
     (home / "reports").mkdir()
     (home / "reports" / f"{report}.toml").write_text(definition, encoding="utf-8")
     for name, text in MODELS.items():
