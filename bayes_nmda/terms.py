@@ -24,6 +24,17 @@ PAIRED: Final = "paired_crossover"
 AS_PARALLEL: Final = "crossover_as_parallel"
 COUNTED_ONCE: Final = "people_counted_once"
 
+#: What a fit must pass where nobody says otherwise, as `spec.settings.Gates` names it: Vehtari et
+#: al. 2021, Bayesian Anal 16:667 (R-hat, ESS); Betancourt 2016, arXiv:1604.00695 (E-BFMI).
+USUAL_GATES: Final = {
+    "r_hat_max": 1.01,
+    "ess_min": 400.0,
+    "divergences_max": 0,
+    "e_bfmi_min": 0.3,
+    "predictive_p_min": 0.01,
+    "engine_errors_max": 4.0,
+}
+
 #: Joins drug, route and timepoint into the label of a cell or a partition.
 SEPARATOR: Final = "/"
 #: Stands before the comparator in a label, where that is not the project's reference.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.source import Source, source_of
-from bayes_nmda.terms import AGAINST, COUNTED_ONCE, PAIRED
+from bayes_nmda.terms import AGAINST, COUNTED_ONCE, PAIRED, USUAL_GATES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,7 +93,8 @@ class Draws:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before using any number of this fit."""
-        return tuple(f"failed gate: {words}" for words in _failed_gates(self.attrs))
+        failed = (f"failed gate: {words}" for words in _failed_gates(self.attrs))
+        return (*failed, *_loosened_gates(self.spec.get("gates", {})))
 
     def has(self, variable: str) -> bool:
         """Tell whether the posterior has a variable."""
@@ -310,6 +311,16 @@ def _failed_gates(attrs: Mapping[str, Any]) -> list[str]:
         return [_gate_words(row) for row in json.loads(str(attrs["gates_failed"]))]
     rows = json.loads(str(attrs.get("gates", "[]")))
     return [_gate_words(row) for row in rows if not row["passed"]]
+
+
+def _loosened_gates(gates: Mapping[str, float]) -> list[str]:
+    """Return the gates of a model file that let pass what the usual ones would stop, in words."""
+    found = []
+    for name, usual in USUAL_GATES.items():
+        own = gates.get(name, usual)
+        if own > usual if name.endswith("_max") else own < usual:
+            found.append(f"loosened gate: {name} is {own:g} in the model file, {usual:g} usually")
+    return found
 
 
 def _gate_words(row: str | Mapping[str, Any]) -> str:
