@@ -59,6 +59,10 @@ class ReportError(BayesNmdaError):
     exit_code: ClassVar[int] = 14
 
 
+class WriteError(ReportError):
+    """A fit cannot be stored: the disk is full, or its folder may not be written to."""
+
+
 class LockedError(BayesNmdaError):
     """Another build holds the lock."""
 

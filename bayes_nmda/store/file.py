@@ -8,14 +8,16 @@ single arrays without xarray or pandas, so that a question costs no import of ei
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_nmda.errors import StoreError
+from bayes_nmda.errors import StoreError, WriteError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,7 +49,7 @@ def put(path: Path, packed: bytes) -> None:
 
     Raises
     ------
-    StoreError
+    WriteError
         If it cannot be written, for example because the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -59,10 +61,14 @@ def put(path: Path, packed: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise StoreError(
+        room = ""
+        if error.errno == errno.ENOSPC:
+            free = shutil.disk_usage(path.parent).free
+            room = f" ({len(packed):,} bytes are needed, {free:,} are free)"
+        raise WriteError(
             f"{path.name}: it could not be written to {path.parent.name}/: "
-            f"{error.strerror or error}. What was there before is untouched; make room or mend "
-            "the permissions and run again."
+            f"{error.strerror or error}{room}. What was there before is untouched; make room or "
+            "mend the permissions and run again."
         ) from error
     finally:
         with contextlib.suppress(OSError):  # moved into place, or never begun
@@ -114,8 +120,8 @@ class Stored:
             }
         except OSError as error:
             raise StoreError(
-                f"{path.name}: this is not a posterior that can be read ({error}). Delete it and "
-                f"run `bayes-nmda fit {model_of(path)}`"
+                f"{path.name}: this is not a posterior that can be read ({error}). Move it "
+                f"out of the store, or run `bayes-nmda fit {model_of(path)}`"
             ) from error
 
     def has(self, group: str, variable: str) -> bool:

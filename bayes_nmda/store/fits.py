@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayes_nmda import paths
-from bayes_nmda.errors import StaleError, StoreError
+from bayes_nmda.errors import StaleError, StoreError, WriteError
 from bayes_nmda.inference.origin import series, versions
 from bayes_nmda.spec.model_file import locate
 from bayes_nmda.spec.spec import load_model, model_inputs
@@ -31,7 +31,7 @@ from bayes_nmda.store.folder import (
     tidy,
     verified,
 )
-from bayes_nmda.store.fresh import DIGITS, fit_key, key_of
+from bayes_nmda.store.fresh import fit_key, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def save(tree: xr.DataTree, *, inputs: Mapping[str, str] | None = None) -> Path:
 
     Raises
     ------
-    StoreError
+    WriteError
         If the file cannot be written; what was stored before is still there.
     """
     return _put(_signed(rounded(tree), inputs or {}))
@@ -98,7 +98,7 @@ def _put(signed: xr.DataTree) -> Path:
     packed = content(signed)
     digest = hashlib.sha256(packed).hexdigest()
     name = signed.attrs["model"]
-    path = folder() / f"{name}.{signed.attrs['key']}.{digest[:DIGITS]}.nc"
+    path = folder() / f"{name}.{signed.attrs['key']}.{digest}.nc"
     put(path, packed)
     tidy(name)
     return path
@@ -258,7 +258,7 @@ def made_now(name: str, why: str, say: Callable[[str], None]) -> xr.DataTree:
     signed = _signed(rounded(tree), trials.digests)
     try:
         _put(signed)
-    except StoreError as error:
+    except WriteError as error:
         say(f"{error} The answer holds.")
     return signed
 
@@ -280,7 +280,7 @@ def find(name: str) -> Path:
         try:
             attrs = attributes(verified(path))
         except StoreError:
-            if exact is None:
+            if exact is None and path.exists():  # else another process has just replaced it
                 raise
             continue
         if not _sampled_as(attrs, sampling):

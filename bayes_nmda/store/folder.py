@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from bayes_nmda import paths
 from bayes_nmda.errors import StoreError
 from bayes_nmda.store.file import model_of, read
-from bayes_nmda.store.fresh import DIGITS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -97,11 +96,10 @@ def verified(path: Path) -> Path:
             f"`bayes-nmda fit {model_of(path)}`"
         ) from error
     expected = path.name.rsplit(".", 3)[2]
-    if len(expected) != DIGITS or digest[:DIGITS] != expected:
+    if digest != expected:
         raise StoreError(
-            f"{path.name}: its bytes have the SHA-256 {digest[:DIGITS]}…, its name says "
-            f"{expected}…: "
-            "the file is corrupt. Move it out of the store, or run `bayes-nmda fit "
+            f"{path.name}: its bytes have the SHA-256 {digest}, its name says another: the file is "
+            "corrupt. Move it out of the store, or run `bayes-nmda fit "
             f"{model_of(path)}`"
         )
     return path

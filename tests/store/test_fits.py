@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from bayes_nmda import paths
 from bayes_nmda.data import TrialData
 from bayes_nmda.effects import EffectTable
-from bayes_nmda.errors import FitError, StaleError, StoreError
+from bayes_nmda.errors import FitError, StaleError, StoreError, WriteError
 from bayes_nmda.gates import convergence, gated
 from bayes_nmda.spec.spec import ModelSpec, load_model
 from bayes_nmda.store import file, fits, fresh
@@ -268,7 +268,7 @@ def test_something_else_under_the_name_of_a_posterior_is_refused(saved: Path) ->
 
 def test_a_foreign_netcdf_file_is_refused_by_what_it_lacks(home: Path) -> None:
     packed = file.content(xr.DataTree(xr.Dataset({"x": 1})))
-    digest = hashlib.sha256(packed).hexdigest()[:16]
+    digest = hashlib.sha256(packed).hexdigest()
     file.put(fits.folder() / f"{NAME}.0123456789abcdef.{digest}.nc", packed)
     with pytest.raises(
         StoreError,
@@ -439,7 +439,7 @@ def test_what_cannot_be_stored_is_answered_all_the_same(
     saved.unlink()
 
     def full(*_: object) -> None:
-        raise StoreError("no space")
+        raise WriteError("no space")
 
     monkeypatch.setattr(fits, "put", full)
     said: list[str] = []
@@ -517,7 +517,7 @@ def full_disk() -> Iterator[None]:
 def test_a_full_disk_is_reported_and_what_was_stored_before_still_answers(
     saved: Path, fake: MakeTree, primary: ModelSpec, full_disk: None
 ) -> None:
-    with pytest.raises(StoreError, match=r"could not be written to posteriors/: File too large"):
+    with pytest.raises(WriteError, match=r"could not be written to posteriors/: File too large"):
         fits.save(fake(primary, seed=9, draws=40))
     assert list(fits.folder().iterdir()) == [saved]
     assert fits.find(NAME) == saved
@@ -530,14 +530,14 @@ def test_the_words_of_the_system_reach_the_reader(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(StoreError, match=r"No space left on device.*make room"):
+    with pytest.raises(WriteError, match=r"No space left on device.*make room"):
         fits.save(tree)
     assert not list(fits.folder().iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_reported(tree: xr.DataTree, home: Path) -> None:
     (home / "reports" / "output").write_text("a file where a folder should be")
-    with pytest.raises(StoreError, match="could not be written to posteriors/"):
+    with pytest.raises(WriteError, match="could not be written to posteriors/"):
         fits.save(tree)
 
 
