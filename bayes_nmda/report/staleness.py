@@ -21,6 +21,8 @@ from bayes_nmda.store.fresh import FITTING, digests
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
+#: What a manifest says, each by name: digests, and versions of packages.
+_PARTS: Final = ("inputs", "code", "versions", "files")
 TEMPLATES: Final = (
     *("report.html.j2", "findings.html.j2", "outcomes.html.j2", "basis.html.j2"),
     *("report.md.j2", "_macros.html.j2", "style.css"),
@@ -85,11 +87,25 @@ def what_is_stale(name: str = "evidence") -> list[str]:
         If a model file cannot be read.
     """
     definition = load_definition(name)
-    folder = paths.latest()
-    manifest = read_manifest(folder)
+    while True:
+        folder = paths.latest()
+        manifest = read_manifest(folder)
+        reasons = _what_is_stale(definition, folder, manifest)
+        if read_manifest(folder) == manifest:
+            return reasons
+        # another report was published meanwhile: half of what was looked at is of the old one
+
+
+def _what_is_stale(
+    definition: ReportDefinition, folder: Path, manifest: dict[str, Any] | None
+) -> list[str]:
+    name = definition.name
     if manifest is None:
         why = "its manifest.json cannot be read" if folder.is_dir() else "there is none"
         return [f"no last good report: {why}"]
+    for part in _PARTS:
+        if not _mapping(manifest, part):
+            return [f"no last good report: its manifest.json does not say {part}"]
     if manifest.get("schema_version") != SCHEMA_VERSION or manifest.get("report") != name:
         return [f"the last good report is {manifest.get('report')!r} of another kind or version"]
     reasons = [*_moved("", inputs(definition), _mapping(manifest, "inputs"))]
@@ -111,8 +127,11 @@ def corrupt(folder: Path, manifest: dict[str, Any]) -> list[str]:
 
 
 def _mapping(manifest: dict[str, Any], part: str) -> dict[str, str]:
+    """Return a part of a manifest; empty where it is no mapping of texts."""
     found = manifest.get(part)
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        return {}
+    return found
 
 
 def _moved(kind: str, now: dict[str, str], was: dict[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 
 from bayes_nmda import paths
 from bayes_nmda.report.definition import load_definition
-from bayes_nmda.report.provenance import versions
+from bayes_nmda.report.provenance import sha256, versions
 from bayes_nmda.report.staleness import SCHEMA_VERSION, code, inputs
 
 
@@ -112,6 +112,9 @@ def test_status_says_of_a_report_what_a_build_would_find(run, stored_home, tmp_p
                     "versions": versions(),
                 }
             manifest = {"schema_version": SCHEMA_VERSION, "report": "evidence", **parts}
+            page = home / "reports" / "latest" / "index.html"
+            page.write_text("told", encoding="utf-8")
+            manifest["files"] = {page.name: sha256(page.read_bytes())}
             (home / "reports" / "latest" / "manifest.json").write_text(
                 json.dumps(manifest), encoding="utf-8"
             )
