@@ -19,9 +19,15 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from bayes_nmda import __version__
+from bayes_nmda import __version__, paths
 from bayes_nmda.cli.ask_options import AsJson, Model, known_model, print_json
-from bayes_nmda.errors import BayesNmdaError, UsageError
+from bayes_nmda.errors import (
+    BayesNmdaError,
+    DataError,
+    SpecError,
+    UsageError,
+    WriteError,
+)
 from bayes_nmda.paths import HOME_VARIABLE
 from bayes_nmda.projects import project
 from bayes_nmda.query.display import text_table
@@ -208,9 +214,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Python flushes stdout at exit; a closed pipe must not make that a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:  # a file of the project, or the place that it is written to
+        code, message = _of_a_file(error)
+        return _fail(message, code, as_json=as_json)
     except KeyboardInterrupt:
         return _fail("interrupted", _INTERRUPTED, as_json=as_json)
     return 0
+
+
+def _of_a_file(error: OSError) -> tuple[int, str]:
+    """Return the exit code of the folder in which a file cannot be used, and the message."""
+    name = Path(os.fsdecode(error.filename or "a file"))
+    kinds = ((paths.data(), DataError), (paths.models(), SpecError))
+    kind = next((kind for folder, kind in kinds if name.is_relative_to(folder)), WriteError)
+    where = name.relative_to(paths.root()) if name.is_relative_to(paths.root()) else name
+    return kind.exit_code, (
+        f"{where}: it cannot be used: {error.strerror or error}; allowed is a file or folder that "
+        "you may read and write. Mend its permissions or make room, and run again"
+    )
 
 
 def _require_numbers(words: list[str]) -> None:
