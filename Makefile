@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup report test test-slow check fix docs benchmarks requirements clean
+.PHONY: help setup report test test-slow fuzz check fix docs benchmarks requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test: $(READY) ## run the everyday tests (no sampling of real models)
 
 test-slow: $(READY) ## run the tests that sample: recovery, gates with several seeds, agreement
 	$(BIN)/python -m pytest -q -n auto --dist loadscope -m slow $(SLOW)
+
+fuzz: $(READY) ## try 2,000 tables, 500 models and 2,000 command lines at random (half an hour)
+	BAYES_NMDA_FUZZ=1 $(BIN)/python -m pytest -q -n auto --dist load tests/commands/test_fuzz.py
 
 check: $(READY) ## lint, types, layers, docstrings, spelling, data, models, generated files
 	$(BIN)/ruff check .
