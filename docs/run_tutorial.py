@@ -21,6 +21,8 @@ from nbclient.exceptions import CellExecutionError
 TUTORIAL = Path(__file__).with_name("tutorial.ipynb")
 #: The largest notebook that may be committed, in bytes.
 LARGEST = 500_000
+#: What the first numerical meta-analysis on a machine writes to stderr.
+NOTICE = "bayes_nmda: compiling, once on this machine; this may take some minutes"
 #: Seconds that one cell may take; a cold compilation is the longest.
 TIMEOUT = 600
 
@@ -52,7 +54,14 @@ def execute(path: Path = TUTORIAL) -> nbformat.NotebookNode:
     }
     for cell in notebook.cells:
         cell.metadata = {}
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_notice(output)]
     return notebook
+
+
+def _is_notice(output: nbformat.NotebookNode) -> bool:
+    """Say whether an output only tells that something is compiled, once on a machine."""
+    return output.get("name") == "stderr" and output["text"].strip() == NOTICE
 
 
 def complaints(notebook: nbformat.NotebookNode) -> list[str]:
