@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -252,8 +252,14 @@ def make_up():
     return made_up
 
 
-def built(home: Path, report: str, definition: str, models: Iterable[str]) -> Path:
-    """Return a home whose report has been built once."""
+def built(
+    home: Path,
+    report: str,
+    definition: str,
+    models: Iterable[str],
+    spoil: Callable[[Path], None] = lambda _: None,
+) -> Path:
+    """Return a home whose report has been built once, from files that ``spoil`` changed."""
     from bayes_nmda import paths
     from bayes_nmda.report import build_report
 
@@ -266,6 +272,7 @@ def built(home: Path, report: str, definition: str, models: Iterable[str]) -> Pa
     (home / "reports" / f"{report}.toml").write_text(definition, encoding="utf-8")
     for name, text in MODELS.items():
         (home / "models" / f"{name}.toml").write_text(text, encoding="utf-8")
+    spoil(home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, paths.HOME_VARIABLE, str(home))
         store_fits(models)
