@@ -64,9 +64,21 @@ def key(found: dict[str, str]) -> str:
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a published report, or None where there is none to read."""
+    return _manifest(_content(folder))
+
+
+def _content(folder: Path) -> bytes:
+    """Return the bytes of a manifest, empty where there is none."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return (folder / MANIFEST).read_bytes()
+    except OSError:
+        return b""
+
+
+def _manifest(content: bytes) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError):
         return None
     return manifest if isinstance(manifest, dict) else None
 
@@ -89,9 +101,9 @@ def what_is_stale(name: str = "evidence") -> list[str]:
     definition = load_definition(name)
     while True:
         folder = paths.latest()
-        manifest = read_manifest(folder)
-        reasons = _what_is_stale(definition, folder, manifest)
-        if read_manifest(folder) == manifest:
+        before = _content(folder)
+        reasons = _what_is_stale(definition, folder, _manifest(before))
+        if _content(folder) == before:
             return reasons
         # another report was published meanwhile: half of what was looked at is of the old one
 
