@@ -86,20 +86,15 @@ def _differing(
     if column not in records:
         return
     said = records[column].astype("object").where(records[column].notna(), "").astype(str)
-    given = records[said != ""]
-    by = [name for name in keys if name in records]
-    positions = {label: place for place, label in enumerate(records.index)}
-    for _, group in given.groupby(by, sort=False, dropna=False):
-        first = group.index[0]
-        for other in group.index[1:]:
-            if said[other] != said[first]:
-                yield Contradiction(
-                    positions[first],
-                    positions[other],
-                    column,
-                    f"{_value(said[first])} and {_value(said[other])}",
-                    why,
-                )
+    words = said.to_numpy()
+    place = pd.Series(range(len(records)), index=records.index)[words != ""]
+    by = [records[name][words != ""] for name in keys if name in records]
+    firsts = place.groupby(by, sort=False, dropna=False).transform("first").to_numpy()
+    found = zip(firsts.tolist(), place.tolist(), strict=True)
+    # in the order of groups, then of rows, as a reader of the table meets them
+    for first, other in sorted(pair for pair in found if words[pair[0]] != words[pair[1]]):
+        told = f"{_value(words[first])} and {_value(words[other])}"
+        yield Contradiction(first, other, column, told, why)
 
 
 def _value(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date
+from functools import cache, partial
 from typing import Any
 
 import pandas as pd
@@ -39,9 +40,10 @@ def typed_frame(table: Table, sheet: Sheet) -> tuple[pd.DataFrame, list[Problem]
         if field.name not in sheet.header:
             continue
         values = []
+        read = cache(partial(_value, field))  # many cells of a column say the same
         for number, row in enumerate(sheet.rows, start=2):
             text = row[field.name]
-            value, good = _value(field, text)
+            value, good = read(text)
             values.append(value)
             if not good:
                 comma = field.type in ("number", "integer") and _COMMA.fullmatch(text)

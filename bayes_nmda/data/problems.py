@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from bayes_nmda.errors import DataError
 
@@ -56,9 +57,13 @@ def raise_for(problems: Iterable[Problem]) -> None:
     DataError
         If there is a problem.
     """
-    rows = sorted(set(problems))
+    rows = set(problems)
     if rows:
         count = "1 problem" if len(rows) == 1 else f"{len(rows)} problems"
         more = [f"… and {len(rows) - _TOLD} more"] if len(rows) > _TOLD else []
-        told = [f"{count} in the data; nothing was changed", *map(str, rows[:_TOLD]), *more]
+        told = [
+            f"{count} in the data; nothing was changed",
+            *map(str, nsmallest(_TOLD, rows)),
+            *more,
+        ]
         raise DataError("\n".join(told))

@@ -72,9 +72,9 @@ def _change_matches(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _identifier_matches(frame: pd.DataFrame) -> pd.Series[bool]:
-    parts = frame[["trial", "arm", "outcome", "timepoint"]].astype(str)
-    composed = parts.apply(lambda row: ":".join(part for part in row if part), axis=1)
-    return frame["outcome_id"] == composed if len(frame) else frame["outcome_id"] == ""
+    parts = (frame[name].astype(str) for name in ("trial", "arm", "outcome", "timepoint"))
+    composed = [":".join(filter(None, row)) for row in zip(*parts, strict=True)]
+    return frame["outcome_id"] == pd.Series(composed, index=frame.index, dtype=str)
 
 
 def _interval_whole(frame: pd.DataFrame) -> pd.Series[bool]:

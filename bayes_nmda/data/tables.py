@@ -156,7 +156,7 @@ def load_trials(path: str | Path | None = None, *, validate: bool = True) -> Tri
     Raises
     ------
     DataError
-        If a table breaks a rule; every bad row is listed.
+        If a table breaks a rule; the first twenty problems are listed, all are counted.
     UsageError
         If ``path`` is not a folder.
     """
