@@ -6,7 +6,16 @@ Bugs are not in this tree: they keep their traceback and end with exit code 1.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from reprlib import Repr
+from typing import ClassVar, Final
+
+#: A word of thousands of letters, or a number of hundreds of digits, fills no message.
+_SHORT: Final = Repr(maxstring=80, maxlong=40)
+
+
+def shortened(value: object) -> str:
+    """Return a value as a message repeats it; of a long one the middle is left out."""
+    return _SHORT.repr(value)
 
 
 class BayesNmdaError(Exception):
@@ -22,7 +31,7 @@ class UsageError(BayesNmdaError, ValueError):
 
 
 class DataError(BayesNmdaError):
-    """A table in ``data/`` breaks a rule; all its bad rows are listed."""
+    """A table in ``data/`` breaks a rule; its bad rows are listed or counted."""
 
     exit_code: ClassVar[int] = 10
 

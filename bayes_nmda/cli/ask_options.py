@@ -10,19 +10,16 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import Repr
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
 from bayes_nmda import query
 from bayes_nmda.data.vocabulary import load_vocabulary
-from bayes_nmda.errors import SpecError, UsageError
+from bayes_nmda.errors import SpecError, UsageError, shortened
 from bayes_nmda.query.display import text_table
 from bayes_nmda.spec.model_file import model_names
 
-#: A wrong word as an error repeats it: the middle of a long one is left out.
-_SHORT: Final = Repr(maxstring=80)
 #: Longer answers are a table without sentences.
 _SENTENCES: Final = 4
 #: Columns of an answer that only ``--json`` and Python show.
@@ -124,7 +121,7 @@ def known_model(model: str) -> str:
         if model.endswith(".toml") and Path(model).is_file():
             return model
     raise SpecError(
-        f"found the model {_SHORT.repr(model)}; allowed are {', '.join(names)}, or the path of a "
+        f"found the model {shortened(model)}; allowed are {', '.join(names)}, or the path of a "
         "TOML file"
     )
 

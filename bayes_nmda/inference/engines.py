@@ -8,12 +8,11 @@ everything that says where it came from in the attributes of the root.
 from __future__ import annotations
 
 import json
-from reprlib import Repr
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, get_args
 
 import xarray as xr
 
-from bayes_nmda.errors import UsageError
+from bayes_nmda.errors import UsageError, shortened
 from bayes_nmda.inference.exact.engine import chosen_engine, obstacle
 from bayes_nmda.inference.origin import attributes
 from bayes_nmda.model.counts import with_information
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.spec.spec import ModelSpec
-
-#: A number as an error repeats it: of one of 400 digits the middle is left out.
-_PRINTED: Final = Repr(maxlong=40)
 
 
 def run(
@@ -63,7 +59,7 @@ def run(
         least, most = RANGES[name]
         if value is not None and not least <= value <= most:
             raise UsageError(
-                f"fit: found {name}={_PRINTED.repr(value)}; allowed is an integer from {least} to "
+                f"fit: found {name}={shortened(value)}; allowed is an integer from {least} to "
                 f"{most:,}"
             )
     say = progress or (lambda _: None)

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from reprlib import Repr
 from typing import Any, Final
 
 from bayes_nmda import paths
 from bayes_nmda.data.vocabulary import load_vocabulary
-from bayes_nmda.errors import ReportError, SpecError
+from bayes_nmda.errors import ReportError, SpecError, shortened
 from bayes_nmda.files import toml_of
 from bayes_nmda.report.sections import KINDS
 from bayes_nmda.spec.model_file import locate, model_names
 
 _KEYS: Final = ("title", "subtitle", "section")
-#: A wrong word as an error repeats it: the middle of a long one is left out.
-_SHORT: Final = Repr(maxstring=80)
 _MORE: Final = ("columns", "missing", "limits")
 
 
@@ -152,8 +149,7 @@ def load_definition(name: str) -> ReportDefinition:
     """
     if name not in report_names():  # a name, no path
         raise ReportError(
-            f"found the report {_SHORT.repr(name)}; allowed are "
-            f"{', '.join(report_names()) or 'none'}"
+            f"found the report {shortened(name)}; allowed are {', '.join(report_names()) or 'none'}"
         )
     path = paths.reports() / f"{name}.toml"
     where = f"reports/{path.name}"

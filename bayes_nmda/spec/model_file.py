@@ -11,18 +11,15 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from reprlib import Repr
 from typing import Any
 
 from bayes_nmda import paths
-from bayes_nmda.errors import SpecError
+from bayes_nmda.errors import SpecError, shortened
 from bayes_nmda.files import text_of, toml_of
 
 SUFFIX = ".toml"
 #: Files that may extend each other, one after the other.
 _LONGEST_CHAIN = 10
-#: A number as an error repeats it: of one of 400 digits the middle is left out.
-_PRINTED = Repr(maxlong=40)
 #: Sizes of numbers that are not zero; those that mean something lie far inside.
 _SMALLEST, _LARGEST = 1e-9, 1e9
 #: The priors that each kind of pooling uses.
@@ -177,7 +174,7 @@ def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
             allowed = f"the rule is {fault.validator}: {fault.validator_value}"
         lines.append(f"  {where}: {fault.message}; {allowed}")
     lines += [
-        f"  {where}: found {_PRINTED.repr(value)}; allowed is a finite number, 0 or from "
+        f"  {where}: found {shortened(value)}; allowed is a finite number, 0 or from "
         f"{_SMALLEST:g} to {_LARGEST:g} in size"
         for where, value in _numbers(resolved, "")
         if where != "sampling.seed" and value != 0 and not _SMALLEST <= abs(value) <= _LARGEST
