@@ -1,4 +1,4 @@
-"""Text files of a project: read, or refused by name.
+"""Files of a project: text that is read, or refused by name, and the room to write.
 
 What cannot be opened or decoded, is no TOML, or holds characters that a reader does not see, is an
 error of the kind that the caller names, with what to do.
@@ -7,6 +7,7 @@ error of the kind that the caller names, with what to do.
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -49,6 +50,12 @@ def toml_of(path: Path, error: type[Exception]) -> tuple[dict[str, Any], bytes]:
     for words in _texts(table):  # written as \u202e, they are in no text before
         _require_visible(words, path.name, error)
     return table, content
+
+
+def room(folder: Path, needed: int) -> str:
+    """Return in words how much room is needed for a folder that may not be there yet, and free."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return f"{needed:,} bytes are needed, {shutil.disk_usage(there).free:,} are free"
 
 
 def hidden(text: str) -> tuple[int, str] | None:

@@ -18,6 +18,7 @@ from typing import Final
 
 from bayes_nmda import paths
 from bayes_nmda.errors import ReportError
+from bayes_nmda.files import room
 from bayes_nmda.report.provenance import digest_of
 
 #: Builds that are kept beside the published one.
@@ -197,11 +198,8 @@ def _unwritten(folder: Path, error: OSError, needed: int = 0) -> str:
         full = "No space left" in why
     else:
         why, full = error.strerror or str(error), error.errno == errno.ENOSPC
-    room = ""
-    if full and needed:
-        free = shutil.disk_usage(folder.parent).free
-        room = f" ({needed:,} bytes are needed, {free:,} are free)"
+    lacking = f" ({room(folder, needed)})" if full and needed else ""
     return (
-        f"{folder.name}/: it could not be written: {why}{room}. The last good report is untouched; "
-        "make room or mend the permissions and run again."
+        f"{folder.name}/: it could not be written: {why}{lacking}. The last good report is "
+        "untouched; make room or mend the permissions and run again."
     )

@@ -11,13 +11,13 @@ import contextlib
 import errno
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayes_nmda.errors import StoreError, WriteError
+from bayes_nmda.files import room
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,13 +61,11 @@ def put(path: Path, packed: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        room = ""
-        if error.errno == errno.ENOSPC:
-            free = shutil.disk_usage(path.parent).free
-            room = f" ({len(packed):,} bytes are needed, {free:,} are free)"
+        full = error.errno == errno.ENOSPC
+        lacking = f" ({room(path.parent.absolute(), len(packed))})" if full else ""
         raise WriteError(
             f"{path.name}: it could not be written to {path.parent.name}/: "
-            f"{error.strerror or error}{room}. What was there before is untouched; make room or "
+            f"{error.strerror or error}{lacking}. What was there before is untouched; make room or "
             "mend the permissions and run again."
         ) from error
     finally:
