@@ -224,7 +224,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _of_a_file(error: OSError) -> tuple[int, str]:
     """Return the exit code of the folder in which a file cannot be used, and the message."""
-    name = Path(os.fsdecode(error.filename or "a file"))
+    name = Path(str(error.filename or "a file"))
     kinds = ((paths.data(), DataError), (paths.models(), SpecError))
     kind = next((kind for folder, kind in kinds if name.is_relative_to(folder)), WriteError)
     where = name.relative_to(paths.root()) if name.is_relative_to(paths.root()) else name
