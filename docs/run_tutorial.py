@@ -18,11 +18,11 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from bayes_nmda.meta.compiled import NOTICE
+
 TUTORIAL = Path(__file__).with_name("tutorial.ipynb")
 #: The largest notebook that may be committed, in bytes.
 LARGEST = 500_000
-#: What the first numerical meta-analysis on a machine writes to stderr.
-NOTICE = "bayes_nmda: compiling, once on this machine; this may take some minutes"
 #: Seconds that one cell may take; a cold compilation is the longest.
 TIMEOUT = 600
 

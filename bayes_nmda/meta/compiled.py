@@ -23,6 +23,8 @@ import numba
 _SQRT_HALF = math.sqrt(0.5)
 #: Seconds; reading compiled code from disk takes less.
 _PATIENCE = 5.0
+#: What is then written to standard error.
+NOTICE = "bayes_nmda: compiling, once on this machine; this may take some minutes"
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
@@ -52,8 +54,7 @@ def patient(function: Callable[..., Any]) -> Iterator[None]:
     if getattr(function, "signatures", True):  # compiled, or read from disk, in this process
         yield
         return
-    line = "bayes_nmda: compiling, once on this machine; this may take some minutes\n"
-    timer = threading.Timer(_PATIENCE, sys.stderr.write, (line,))
+    timer = threading.Timer(_PATIENCE, sys.stderr.write, (f"{NOTICE}\n",))
     timer.daemon = True
     timer.start()
     try:
