@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -70,8 +71,8 @@ def _prior_codes(
 
     def encode(value: object) -> Array:
         if parameter == "mu":
-            return mu_prior(value).code()  # type: ignore[arg-type]  # the function checks it
-        return tau_prior(value, upper=upper).code()  # type: ignore[arg-type]  # the function checks it
+            return mu_prior(cast("MuPrior", value)).code()  # what it is, the function checks
+        return tau_prior(cast("TauPrior", value), upper=upper).code()
 
     count = first_rows.size
     if not (isinstance(spec, str) and spec in frame.columns):
