@@ -112,7 +112,7 @@ def test_every_number_agrees_with_a_dense_grid(case: tuple) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)  # others each time
+@settings(max_examples=1000, deadline=None)
 @given(analyses())
 def test_every_number_agrees_with_a_dense_grid_at_length(case: tuple) -> None:
     yi, sei, mu, tau, upper = case
