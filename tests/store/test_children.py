@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bayes_nmda.store.children import _alive
+
 #: A parent with two children that would compute for minutes, each of which says its number.
 _PARENT = """
 import os, sys, time
@@ -29,15 +31,6 @@ def compute() -> None:
         sum(range(10_000))
 
 
-def alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at /proc")
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
 def test_children_end_with_their_parent(sent: signal.Signals) -> None:
     parent = subprocess.Popen(
@@ -46,11 +39,11 @@ def test_children_end_with_their_parent(sent: signal.Signals) -> None:
     )  # fmt: skip
     assert parent.stdout is not None
     children = [int(parent.stdout.readline()) for _ in range(2)]
-    assert all(alive(child) for child in children)
+    assert all(_alive(child) for child in children)
     parent.send_signal(sent)
     parent.wait(timeout=30)
     end = time.monotonic() + 20
-    while any(alive(child) for child in children) and time.monotonic() < end:
+    while any(_alive(child) for child in children) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not any(alive(child) for child in children)
+    assert not any(_alive(child) for child in children)
     parent.stdout.close()
