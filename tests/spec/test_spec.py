@@ -15,7 +15,9 @@ from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
 from bayes_nmda.spec.model_file import priors_needed
 from bayes_nmda.spec.priors import Prior
+from bayes_nmda.spec.settings import RANGES
 from bayes_nmda.spec.spec import ModelSpec, load_model, model_inputs, model_names
+from bayes_nmda.terms import USUAL_GATES
 
 Write = Callable[..., Path]
 quick = settings(deadline=None, max_examples=40, derandomize=True)
@@ -391,9 +393,10 @@ def test_the_repr_and_the_html_say_what_the_model_is(primary: ModelSpec) -> None
     assert "95 % between −27.6 and 27.6 points" in html
 
 
-def test_a_spec_cannot_be_changed_in_place(primary: ModelSpec) -> None:
+@pytest.mark.parametrize("name", ["title", "priors"])
+def test_a_spec_cannot_be_changed_in_place(primary: ModelSpec, name: str) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        primary.title = "other"  # type: ignore[misc]  # that this fails is what is tested
+        setattr(primary, name, "other")
     assert np.isfinite(primary.sampling.target_accept)
 
 
@@ -448,3 +451,16 @@ def test_sizes_of_effect_begin_with_any_whatever_the_file_lists(write: Write) ->
     assert load_model(write(text)).thresholds.benefit_sizes == (0.0, 10.0, 20.0)
     assert load_model("pain_intensity").thresholds.benefit_sizes[0] == 0
     assert load_model("any_adverse_event").thresholds.risk_sizes[:2] == (0.0, 0.01)
+
+
+def test_what_a_caller_may_ask_for_is_what_a_model_file_may_say() -> None:
+    schema = json.loads((paths.models() / "schema.json").read_text("utf-8"))
+    sampling = schema["properties"]["sampling"]["properties"]
+    assert {name: most for name, (_, most) in RANGES.items()} == {
+        name: sampling[name]["maximum"] for name in RANGES
+    }
+
+
+def test_gates_are_loosened_against_those_of_every_model_that_ships() -> None:
+    for name in model_names():
+        assert dataclasses.asdict(load_model(name).gates) == USUAL_GATES
