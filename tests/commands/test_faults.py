@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,8 @@ import pytest
 from bayes_nmda import paths
 from bayes_nmda.cli import main as cli
 from bayes_nmda.cli.init import start_project
+from bayes_nmda.report import staleness
+from bayes_nmda.report.provenance import sha256
 from bayes_nmda.report.staleness import read_manifest, what_is_stale
 
 HIDDEN = "\u202e"
@@ -102,7 +105,7 @@ def test_a_missing_list_of_checksums_is_named(run, stored_home, tmp_path):
 def test_many_bad_rows_are_counted_and_the_first_twenty_told(run, home):
     table = home / "data" / "outcomes.csv"
     rows = table.read_text("utf-8").splitlines()
-    table.write_text("\n".join([*rows, *[rows[1]] * 5_000]) + "\n", "utf-8")
+    table.write_text("\n".join([*rows, *[rows[1]] * 20_000]) + "\n", "utf-8")
     done = run("check", home=home)
     assert done.returncode == 10
     assert len(done.stderr.splitlines()) == 1 + 22  # a line of progress, one that counts, …
@@ -177,7 +180,7 @@ def test_a_loosened_gate_stands_with_every_answer(run, home):
 
 
 @pytest.mark.parametrize(
-    "content", ["[]", "null", "1", "", "{", '{"files": null}', '{"report": 1}']
+    "content", ["[]", "null", "1", "", "{", '{"files": null}', '{"files": NaN}', '{"report": 1}']
 )
 def test_a_manifest_of_another_shape_is_no_last_good_report(run, home, content):
     latest = home / "reports" / "latest"
@@ -192,8 +195,6 @@ def test_a_manifest_of_another_shape_is_no_last_good_report(run, home, content):
 
 def test_a_reader_during_publishing_sees_one_report_whole(built_folder, monkeypatch):
     """Between manifest and files another report is published: nothing good is called spoilt."""
-    from bayes_nmda.report import staleness
-
     home, other = built_folder
     monkeypatch.setenv(paths.HOME_VARIABLE, str(home))
     latest, once = home / "reports" / "latest", []
@@ -209,13 +210,19 @@ def test_a_reader_during_publishing_sees_one_report_whole(built_folder, monkeypa
     assert not [why for why in what_is_stale("example") if "not the file" in why]
 
 
+def test_a_manifest_that_is_not_equal_to_itself_ends_the_look(built_folder, monkeypatch):
+    home, _ = built_folder
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(home))
+    file = home / "reports" / "latest" / "manifest.json"
+    file.write_text(file.read_text("utf-8").replace('"report"', '"x": NaN, "report"'), "utf-8")
+    assert what_is_stale("example")
+
+
 @pytest.fixture
 def built_folder(home, tmp_path):
     """Return a project with a published report, in form, and another report of the same form."""
     manifest = {"schema_version": 1, "report": "example"}
     manifest |= {key: {"x": "0"} for key in ("inputs", "code", "versions")}
-    from bayes_nmda.report.provenance import sha256
-
     folders = (home / "reports" / "latest", tmp_path / "other")
     for folder, page in zip(folders, (b"old", b"new"), strict=True):
         folder.mkdir()
@@ -298,8 +305,6 @@ def test_folders_that_cannot_be_written_to_stop_a_build_before_any_fit(run, home
 
 @pytest.mark.parametrize("year", [1970, 2099])
 def test_the_clock_is_in_no_answer(run, home, monkeypatch, year):
-    import time
-
     assert run("ask", "benefit", "pain", home=home).returncode == 0
     first = run("ask", "benefit", "pain", "--json", home=home).stdout
     (stored,) = (home / "reports" / "output" / "posteriors").iterdir()
@@ -309,7 +314,7 @@ def test_the_clock_is_in_no_answer(run, home, monkeypatch, year):
     assert run("ask", "benefit", "pain", "--json", home=home).stdout == first
 
 
-def test_an_error_of_a_file_is_no_bug(run, home, monkeypatch, stored_home):
+def test_an_error_of_a_file_is_no_bug(run, home, monkeypatch):
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(home / "data" / "arms.csv"))
 
