@@ -150,10 +150,11 @@ def answer_of(
 ) -> Answer:
     """Return the answer that a fit gives, with what the fit says about itself."""
     of_fit = ["with_abstracts"] if draws.supplemented else []
-    of_fit += ["gates_failed"] if draws.warnings else []
+    of_fit += ["gates_failed"] if draws.failed_gates else []
     for record in records if of_fit else ():
         record["flags"] = ";".join(filter(None, [record.get("flags"), *of_fit]))
     attrs = draws.attrs
+    scale = draws.spec.get("effect", {}).get("scale")
     return Answer(
         query=query,
         records=tuple(records),

@@ -91,9 +91,14 @@ class Draws:
         return 1.0 if self.attrs.get("benefit") == "positive" else -1.0
 
     @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Gates that the fit did not pass, in words."""
+        return tuple(_failed_gates(self.attrs))
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before using any number of this fit."""
-        failed = (f"failed gate: {words}" for words in _failed_gates(self.attrs))
+        failed = (f"failed gate: {words}" for words in self.failed_gates)
         return (*failed, *_loosened_gates(self.spec.get("gates", {})))
 
     def has(self, variable: str) -> bool:

@@ -153,7 +153,7 @@ def reliability(draws: Draws) -> str:
 
 
 def _gates(draws: Draws) -> str:
-    return ". NOT RELIABLE: a diagnostic gate of this fit failed" if draws.warnings else ""
+    return ". NOT RELIABLE: a diagnostic gate of this fit failed" if draws.failed_gates else ""
 
 
 def probability_sentence(

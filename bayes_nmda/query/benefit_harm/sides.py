@@ -162,7 +162,7 @@ class Sides:
             for name, draws in both.items()
             for words in draws.warnings
         )
-        if warnings:
+        if any(draws.failed_gates for draws in both.values()):
             for record in records:
                 record["flags"] = ";".join(filter(None, [record["flags"], "gates_failed"]))
         untimed = any(pair.benefit.timepoint and not pair.harm.timepoint for pair in self.pairs)
