@@ -166,6 +166,7 @@ def answer_of(
             name: str(attrs.get(name, ""))
             for name in ("model", "title", "outcome", "comparator", "measure", "engine")
         }
+        | ({"scale": str(scale)} if scale and unit in (None, draws.unit) else {})
         | ({} if interval is None else {"interval": interval.about})
         | estimand_of(draws),
         provenance=provenance_of(draws),
