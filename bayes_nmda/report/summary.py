@@ -45,7 +45,8 @@ def summary(content: Content) -> list[str]:
         f"one of these drugs with {spec.select.comparator} and give usable numbers on "
         f"{load_vocabulary().outcome(spec.select.outcome).said}. They "
         f"fill {len(content.cells)} combinations of drug, route and timepoint; {single} of those "
-        f"{'rests' if single == 1 else 'rest'} on a single trial.",
+        f"{'rests' if single == 1 else 'rest'} on a single trial."
+        + (f" The scale is {spec.scale}." if spec.scale else ""),
         _any_benefit(content),
         _leading_benefit(content, leader),
         *(
@@ -55,7 +56,8 @@ def summary(content: Content) -> list[str]:
         ),
         *_elsewhere(content, leader),
         f"In a new trial of that combination the effect may lie anywhere from "
-        f"{limits(leader.new)} {spec.unit} (95 % prediction interval).",
+        f"{limits(leader.new)} {spec.unit} (95 % prediction interval; {spec.benefit} favours the "
+        "drug).",
         *harm_sentences(content),
         *_both(content, leader),
     ]
@@ -105,8 +107,8 @@ def _leading_benefit(content: Content, leader: Cell) -> str:
         words += f" That is the highest of all; of the others it {_between(others)}."
     if leader.review is not None and leader.review.printed is not None:
         words += (
-            f" The review printed a difference of {review_difference(leader.review.printed)}"
-            f"{_certainty(leader.review)}."
+            f" The review printed a difference of {review_difference(leader.review.printed)} "
+            f"{content.primary.spec.unit}{_certainty(leader.review)}."
         )
     return words
 
@@ -276,7 +278,9 @@ def _both(content: Content, leader: Cell) -> list[str]:
                 f"Both at once, with {leader.route} {leader.drug} a benefit of at least "
                 f"{at_least:g} {content.primary.spec.unit} and at most {thousand(limit)} more "
                 f"people in 1000 with {event}: {chance(record)} (before the data: "
-                f"{prior_chance(record)}). This takes the errors of the two models as independent."
+                f"{prior_chance(record)}; {count(record['benefit_trials'], 'trial')} of the "
+                f"benefit, {record['harm_trials']} of the harm). This takes the errors of the two "
+                "models as independent."
             ]
     return []
 
