@@ -1,7 +1,7 @@
 """The same meta-analyses by programs of R, where R and its packages are installed.
 
-``apt-get install r-cran-metafor r-cran-brms`` brings them on Debian. What is missing is skipped,
-and the section says so. R bayesmeta, the reference for exact posteriors, is no Debian package; it
+``apt-get install r-cran-metafor r-cran-brms`` brings them on Debian. A package that is missing is
+skipped, and the section says so; without R the section stays as it was. R bayesmeta, the reference for exact posteriors, is no Debian package; it
 is timed where the R library has it.
 """
 
@@ -142,21 +142,24 @@ def main() -> None:
     """Measure and write the section."""
     where = machine()
     version, found = installed()
-    lines = ["## One meta-analysis by programs of R (`r_programs.py`)", "", where, ""]
     if not version:
-        lines.append("Skipped: `Rscript` is not installed.")
-    else:
-        missing = [name for name in PACKAGES if name not in found]
-        lines += [
-            f"{version}. The trials of `other_programs.py`, milliseconds by the clock; ratios are"
-            " to `meta_analysis` with summary and two probabilities in this run. "
-            + "; ".join(f"{name}: {WHAT[name]}" for name in found)
-            + (f". Not in the R library, so not run: {', '.join(missing)}." if missing else "."),
-            "",
-            "| program | k | time | `meta_analysis` | ratio | mu | tau | ours: mean of mu, median"
-            " of tau |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
+        print("r_programs: `Rscript` is not installed; its section stays as it was")
+        return
+    missing = [name for name in PACKAGES if name not in found]
+    lines = [
+        "## One meta-analysis by programs of R (`r_programs.py`)",
+        "",
+        where,
+        "",
+        f"{version}. The trials of `other_programs.py`, milliseconds by the clock; ratios are"
+        " to `meta_analysis` with summary and two probabilities in this run. "
+        + "; ".join(f"{name}: {WHAT[name]}" for name in found)
+        + (f". Not in the R library, so not run: {', '.join(missing)}." if missing else "."),
+        "",
+        "| program | k | time | `meta_analysis` | ratio | mu | tau | ours: mean of mu, median"
+        " of tau |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     own = {k: exact_seconds(k) for k in SIZES} if found else {}
     for package in found:
         rows, why = measured(package)
