@@ -1,8 +1,8 @@
 """The same meta-analyses by programs of R, where R and its packages are installed.
 
 ``apt-get install r-cran-metafor r-cran-brms`` brings them on Debian. A package that is missing is
-skipped, and the section says so; without R the section stays as it was. R bayesmeta, the reference for exact posteriors, is no Debian package; it
-is timed where the R library has it.
+skipped, and the section says so; without R the section stays as it was. R bayesmeta, the reference
+for exact posteriors, is no Debian package; it is timed where the R library has it.
 """
 
 from __future__ import annotations
