@@ -46,8 +46,8 @@ def trials_from(
         One of three shapes. *By arm*: `trial`, `arm`, and `mean`, `sd`, `n` or `events`, `n`; any
         further column of ``outcomes.csv`` is kept. *Wide*: `trial`, `events_t`, `n_t`, `events_c`,
         `n_c`, or `mean_t`, `sd_t`, `n_t`, `mean_c`, `sd_c`, `n_c`. *Contrasts*: `trial`, `yi`, and
-        `sei` (a standard error) or `vi` (a variance), perhaps `n_t`, `n_c`; a row a trial, and a
-        trial once at a timepoint. `drug`, `route`, `timepoint` partition the trials where present.
+        `sei` (a standard error) or `vi` (a variance), perhaps `n_t`, `n_c`; a row a trial and
+        timepoint. `drug`, `route`, `timepoint` partition the trials where present.
     outcome
         What was measured, one word for queries such as ``"pain"``.
     higher_is_better
@@ -259,12 +259,7 @@ def _contrasts(
         "allowed are a number and an error above 0"
         for i in np.flatnonzero(wrong)
     ]
-    lines += [
-        f"trial {rows['trial'][i]}: found again; contrasts of one trial share people, so give its "
-        "arms, or one contrast a trial"
-        for i in np.flatnonzero(rows.duplicated("trial", keep=False))
-    ]
-    _refuse(lines)
+    _refuse([*lines, *_shared(rows)])
     contrasts = pd.DataFrame(
         {
             "trial": rows["trial"],
@@ -285,6 +280,27 @@ def _contrasts(
     )
     empty = _empty("arms"), _empty("outcomes")
     return _whole(*empty, contrasts)
+
+
+def _shared(rows: pd.DataFrame) -> list[str]:
+    """Return what is wrong with trials that have several contrasts: these share people.
+
+    Two timepoints of one comparison do so in both arms, by a correlation that the model states;
+    what two comparisons share is the error of one arm, which contrasts do not tell.
+    """
+    places = [name for name in ("drug", "route") if name in rows]
+    comparisons = rows.drop_duplicates(["trial", *places])["trial"]
+    several = rows["trial"].isin(set(comparisons[comparisons.duplicated()]))
+    occasion = ["trial", *(name for name in ("timepoint",) if name in rows)]
+    lines = [
+        f"trial {rows['trial'][i]}: found two comparisons; they share an arm whose error contrasts "
+        "do not tell, so give the trial's arms"
+        for i in np.flatnonzero(several)
+    ]
+    return lines + [
+        f"trial {rows['trial'][i]}: found again; allowed is one contrast a trial and timepoint"
+        for i in np.flatnonzero(rows.duplicated(occasion, keep=False) & ~several)
+    ]
 
 
 def _empty(name: str) -> pd.DataFrame:

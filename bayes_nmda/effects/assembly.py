@@ -191,7 +191,11 @@ def effect_table(trials: TrialData, spec: ModelSpec) -> EffectTable:
 def _given(
     contrasts: pd.DataFrame, spec: ModelSpec, measure: Measure, words: Vocabulary
 ) -> EffectTable:
-    """Return the table of effects that a DataFrame gave as such; their errors are independent."""
+    """Return the table of effects that a DataFrame gave as such.
+
+    Errors of a trial's two timepoints correlate as the model says: its two arms are the same, so
+    the sum over shared arms is ``r sei_i sei_j`` where both errors changed in one proportion.
+    """
     rows = contrasts[contrasts["outcome"] == spec.select.outcome]
     if rows.empty:
         known = ", ".join(dict.fromkeys(contrasts["outcome"]))
@@ -228,7 +232,11 @@ def _given(
         drop=True
     )
     columns = [*_LABELS, "yi", "sei", *_NUMBERS["continuous"], *_REMARKS]
-    matrix = np.diag(frame["sei"].to_numpy(dtype=float) ** 2)
+    sei, name = frame["sei"].to_numpy(dtype=float), frame["trial_id"].to_numpy(dtype=str)
+    correlation = np.where(name[:, None] == name, spec.covariance.timepoint_correlation, 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    matrix = correlation * np.outer(sei, sei)
+    check_positive_definite(matrix, list(frame["contrast"]))
     return EffectTable(frame[columns], locked(matrix), measure, spec.unit)
 
 

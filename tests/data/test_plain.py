@@ -110,6 +110,18 @@ def test_columns_that_partition_do_and_the_order_of_rows_does_not() -> None:
         nmda.prob_benefit(tree, drug="ketamine", at_least=5)
 
 
+def test_contrasts_of_two_timepoints_correlate_as_those_of_their_arms() -> None:
+    both = pd.concat([WIDE.assign(timepoint="early"), WIDE.assign(timepoint="late")])
+    wide = nmda.effect_table(*analysis(both.reset_index(drop=True)))
+    given = wide.frame[["trial", "timepoint", "yi", "sei", "n_t", "n_c"]]
+    trials, spec = analysis(given, measure="MD")
+    effects = nmda.effect_table(trials, spec)
+    np.testing.assert_allclose(effects.covariance, wide.covariance)
+    first = effects.frame["trial"].to_numpy() == "A"
+    one, other = effects.frame["sei"][first]
+    assert effects.covariance[np.ix_(first, first)][0, 1] == pytest.approx(0.6 * one * other)
+
+
 def test_a_shared_control_arm_counts_once() -> None:
     rows = pd.DataFrame(
         {
@@ -174,7 +186,12 @@ def test_events_beyond_people_are_refused() -> None:
     [
         ({"trial": ["A"], "yi": [1.0], "sei": [0.0]}, {"measure": "MD"}, "error above 0"),
         ({"trial": ["A"], "yi": [1.0], "vi": [-1.0]}, {"measure": "MD"}, "error above 0"),
-        ({"trial": ["A", "A"], "yi": [1.0, 2], "vi": [1.0, 1]}, {"measure": "MD"}, "share people"),
+        ({"trial": ["A", "A"], "yi": [1.0, 2], "vi": [1.0, 1]}, {"measure": "MD"}, "found again"),
+        (
+            {"trial": ["A", "A"], "drug": ["X", "Y"], "yi": [1.0, 2], "vi": [1.0, 1]},
+            {"measure": "MD"},
+            "two comparisons",
+        ),
         ({"trial": ["A"], "yi": [1.0], "sei": [1.0]}, {}, "measure=None"),
         ({"trial": ["A"], "yi": [1.0]}, {"measure": "MD"}, "one of sei"),
         ({"trial": ["A"], "yi": [1.0], "sei": [1.0], "vi": [1.0]}, {"measure": "MD"}, "one of sei"),
