@@ -622,10 +622,13 @@ def averaged(
         off = theta - mean - v * slope
         low, high = np.where(off < 0, theta, low), np.where(off > 0, theta, high)
         step = off / (1 - v * bend)
-        if (np.abs(step) < rule.centre * root / np.sqrt(1 - v * bend)).all():
+        found = np.abs(step) < rule.centre * root / np.sqrt(1 - v * bend)
+        if found.all():
             break
         new = theta - step
-        theta = np.where((new <= low) | (new >= high), 0.5 * (low + high), new)
+        new = np.where((new <= low) | (new >= high), 0.5 * (low + high), new)
+        # what is found stays: a step too small to move it would look like one out of its bounds
+        theta = np.where(found, theta, new)
     narrow = 1 / np.sqrt(1 - v * bend)  # SD of the product over that of the deviations
     sigma = root * narrow
     half = int(np.ceil(np.arcsinh(rule.farthest / narrow.min()) / rule.step))

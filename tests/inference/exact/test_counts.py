@@ -242,6 +242,47 @@ def test_an_average_over_deviations_without_end_is_the_integral(row: Row) -> Non
         np.testing.assert_allclose(at, whole - np.log(tau * np.sqrt(2 * np.pi)), atol=1e-5)
 
 
+@pytest.mark.parametrize("rule", [FINE, QUICK], ids=["fine", "quick"])
+@pytest.mark.parametrize("row", BCG, ids=str)
+def test_an_average_does_not_depend_on_its_company(row: Row, rule: Rule) -> None:
+    """A mode that is found must stay while those of other means are still looked for."""
+    curve = Curve.of(table(row), row[1] + row[3])
+    means = np.linspace(-2.5, 1.0, 301)
+    for tau in (0.1, 0.27, 0.34, 0.46, 0.8):
+        variance = np.full(1, tau**2)
+        together = log_average(curve, means[None], variance, rule=rule)[0][0]
+        one = [log_average(curve, np.full((1, 1), m), variance, rule=rule)[0] for m in means[::10]]
+        # nodes may be fewer or more; what a rule gets wrong is far below
+        np.testing.assert_allclose(
+            together[::10], np.ravel(one), atol=1e-6 if rule is FINE else 3e-4
+        )
+        assert np.abs(np.diff(together, 2)).max() < 0.02  # no jump from one mean to the next
+
+
+def test_one_effect_of_large_trials_is_that_of_dense_sums(alone) -> None:
+    effects = counted(BCG)
+    found = fit(alone, effects, engine="exact", draws=50)
+    assert found.attrs["log_marginal_error"] < 1e-5
+    assert diagnose(found)["passed"].all()
+    theta, mu = np.linspace(-5, 4, 6001), np.linspace(-3.0, 1.5, 361)
+    likelihood = np.stack([np.exp(table(row).value(theta[:, None])) for row in BCG], axis=1)
+    score = np.linspace(-4, 4, 121)
+    prior = alone.prior("tau")
+    total = below = 0.0
+    for z in score:
+        tau = float(prior.quantile(stats.norm.cdf(z)))
+        of = stats.norm.pdf((theta - mu[:, None]) / tau) / tau * (theta[1] - theta[0])
+        density = np.prod(of @ likelihood, axis=1) * np.exp(alone.prior("overall").logpdf(mu))
+        density *= stats.norm.pdf(z)
+        total += density.sum()
+        below += (density * stats.norm.cdf(-mu / tau)).sum()
+    expected = np.log(total * (mu[1] - mu[0]) * (score[1] - score[0]))
+    assert found.attrs["log_marginal"] == pytest.approx(expected, abs=1e-5)
+    assert float(prob_harm(found, at_least=1, target="new_trial")) == pytest.approx(
+        1 - below / total, abs=1e-6
+    )
+
+
 def test_draws_of_a_wide_deviation_are_those_of_a_fine_grid() -> None:
     """One-sided counts: the effect is anywhere on the side that they leave open."""
     rng = np.random.default_rng(1)
