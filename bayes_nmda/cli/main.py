@@ -35,6 +35,8 @@ from bayes_nmda.query.display import text_table
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
 _PROJECT: Final = "--project"
+#: Characters of a message about what was typed, and of its two ends where it is longer.
+_LONGEST, _KEPT = 2000, 400
 #: Options that take numbers.
 _NUMBERS: Final = frozenset(
     {"--at-least", "--at-most", "--worth", "--control-risk", "--level", "--seed", "--draws"}
@@ -207,7 +209,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             app(rest, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(str(error), UsageError.exit_code, as_json=as_json)
+        return _fail(_cut(str(error)), UsageError.exit_code, as_json=as_json)
     except BayesNmdaError as error:
         return _fail(str(error), error.exit_code, as_json=as_json)
     except BrokenPipeError:
@@ -220,6 +222,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", _INTERRUPTED, as_json=as_json)
     return 0
+
+
+def _cut(message: str) -> str:
+    """Return a message that repeats what was typed; of a long one the middle is left out."""
+    return message if len(message) <= _LONGEST else f"{message[:_KEPT]} … {message[-_KEPT:]}"
 
 
 def _of_a_file(error: OSError) -> tuple[int, str]:

@@ -18,7 +18,7 @@ def _has(frames: dict[str, pd.DataFrame], table: str, *columns: str) -> bool:
 
 
 def _cells(frame: pd.DataFrame, names: Iterable[str]) -> list[tuple[str, ...]]:
-    columns = [frame[name].astype(str) for name in names]
+    columns = [frame[name].astype(str).fillna("") for name in names]
     return list(zip(*columns, strict=True))
 
 

@@ -26,6 +26,7 @@ from bayes_nmda import paths
         (2, "found 'None'", ["ask", "benefit", "small", "--at-least", "None"]),
         (2, "found 'null'", ["ask", "benefit", "small", "--at-least=null", "--json"]),
         (2, "found 'none'", ["fit", "small", "--seed", "none"]),
+        (2, "xxx … xxx", ["ask", "benefit", "small", *["x" * 5000] * 3]),
         (2, "level: found 1.5", ["ask", "effect", "small", "--level", "1.5"]),
         (11, "xxx...xxx", ["ask", "benefit", "x" * 5000]),
         (11, "xxx...xxx", ["ask", "benefit", f"{'x' * 300}.toml"]),

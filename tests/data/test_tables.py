@@ -349,6 +349,17 @@ def test_a_folder_of_ones_own_needs_three_filled_tables(folder: Path) -> None:
     assert own.outcomes["events"].tolist() == [2, 1]
 
 
+@pytest.mark.parametrize("table", ["analyses", "outcomes", "decisions"])
+def test_rows_without_anything_are_told(folder: Path, table: str) -> None:
+    """Several empty cells of a key: neither a row of another table nor a crash."""
+    file = folder / f"{table}.csv"
+    header = file.read_text(encoding="utf-8").partition("\n")[0]
+    empty = "," * header.count(",")
+    file.write_text(f"{header}\n{empty}\n{empty}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=table):
+        load_trials(folder)
+
+
 def test_headers_alone_are_no_fault(folder: Path) -> None:
     for file in folder.glob("*.csv"):
         header = file.read_text(encoding="utf-8").splitlines(keepends=True)[0]
