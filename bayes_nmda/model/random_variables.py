@@ -52,8 +52,39 @@ def random_variable(
     )
 
 
+class _LogStudentT:
+    """The exponential of a Student-t variable, made as PyMC makes its own distributions."""
+
+    def __new__(cls, name: str, *, dims: str | None, **numbers: Any) -> pm.Distribution:
+        """Return the random variable, sampled as its logarithm."""
+        import pymc as pm
+
+        return pm.CustomDist(
+            name,
+            *numbers.values(),
+            dist=cls._exponential,
+            class_name="LogStudentT",
+            dims=dims,
+            default_transform=pm.distributions.transforms.log,
+        )
+
+    @classmethod
+    def dist(cls, **numbers: Any) -> pm.Distribution:
+        import pymc as pm
+
+        return pm.CustomDist.dist(
+            *numbers.values(), dist=cls._exponential, class_name="LogStudentT"
+        )
+
+    @staticmethod
+    def _exponential(nu: Any, mu: Any, sigma: Any, size: Any) -> Any:
+        import pymc as pm
+
+        return pm.math.exp(pm.StudentT.dist(nu, mu=mu, sigma=sigma, size=size))
+
+
 @cache
-def _pymc_families() -> dict[str, tuple[type[pm.Distribution], tuple[str, ...]]]:
+def _pymc_families() -> dict[str, tuple[Any, tuple[str, ...]]]:
     """Return the PyMC distribution of each name.
 
     With its arguments in the order of `PARAMETERS`.
@@ -68,6 +99,7 @@ def _pymc_families() -> dict[str, tuple[type[pm.Distribution], tuple[str, ...]]]
         "half_cauchy": (pm.HalfCauchy, ("beta",)),
         "inverse_gamma": (pm.InverseGamma, ("alpha", "beta")),
         "log_normal": (pm.LogNormal, ("mu", "sigma")),
+        "log_student_t": (_LogStudentT, ("nu", "mu", "sigma")),
         "exponential": (pm.Exponential, ("lam",)),
         "uniform": (pm.Uniform, ("lower", "upper")),
         "beta": (pm.Beta, ("alpha", "beta")),

@@ -22,6 +22,7 @@ _NAMES: Final = {
     "half_cauchy": "Half-Cauchy",
     "inverse_gamma": "Inverse-Gamma",
     "log_normal": "Log-Normal",
+    "log_student_t": "Log-Student-t",
     "exponential": "Exponential",
     "uniform": "Uniform",
     "beta": "Beta",

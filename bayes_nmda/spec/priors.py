@@ -30,6 +30,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "half_cauchy": ("scale",),
     "inverse_gamma": ("shape", "scale"),
     "log_normal": ("meanlog", "sdlog"),
+    "log_student_t": ("df", "meanlog", "sdlog"),
     "exponential": ("rate",),
     "uniform": ("lower", "upper"),
     "beta": ("alpha", "beta"),
@@ -38,7 +39,15 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 POSITIVE = frozenset({"df", "scale", "shape", "sdlog", "rate", "alpha", "beta"})
 #: Distributions on the positive half line: the only ones a standard deviation may have.
 FOR_SCALES = frozenset(
-    {"half_normal", "half_cauchy", "inverse_gamma", "log_normal", "exponential", "uniform"}
+    {
+        "half_normal",
+        "half_cauchy",
+        "inverse_gamma",
+        "log_normal",
+        "log_student_t",
+        "exponential",
+        "uniform",
+    }
 )
 #: Units in which a prior is put in words as odds ratios, and as a risk.
 LOG_ODDS_RATIO, LOG_ODDS = prior_words.LOG_ODDS_RATIO, prior_words.LOG_ODDS
@@ -187,6 +196,10 @@ class Prior:
                 return stats.invgamma(p["shape"], scale=p["scale"])
             case "log_normal":
                 return stats.lognorm(p["sdlog"], scale=np.exp(p["meanlog"]))
+            case "log_student_t":
+                from bayes_nmda.spec.log_student_t import log_student_t
+
+                return log_student_t(p["df"], p["sdlog"], scale=np.exp(p["meanlog"]))
             case "exponential":
                 return stats.expon(scale=1 / p["rate"])
             case "beta":

@@ -9,6 +9,7 @@ from scipy import integrate, stats
 
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.random_variables import random_variable
+from bayes_nmda.spec.log_student_t import log_student_t
 from bayes_nmda.spec.priors import FOR_SCALES, PARAMETERS, Prior
 
 quick = settings(deadline=None, max_examples=60, derandomize=True)
@@ -21,6 +22,10 @@ EXAMPLES = {
     "half_cauchy": (Prior.of("half_cauchy", 5), stats.halfcauchy(0, 5)),
     "inverse_gamma": (Prior.of("inverse_gamma", 1.69, 10.5), stats.invgamma(1.69, 0, 10.5)),
     "log_normal": (Prior.of("log_normal", -2, 1.5), stats.lognorm(1.5, 0, np.exp(-2))),
+    "log_student_t": (
+        Prior.of("log_student_t", 5, 1.6, 1.25),
+        log_student_t(5, 1.25, scale=np.exp(1.6)),
+    ),
     "exponential": (Prior.of("exponential", 0.25), stats.expon(0, 4)),
     "uniform": (Prior.of("uniform", 1, 4), stats.uniform(1, 3)),
     "beta": (Prior.of("beta", 6, 4), stats.beta(6, 4)),
@@ -54,7 +59,7 @@ def test_a_cut_prior_integrates_to_one_and_its_quantiles_invert_its_distribution
     def mass(to: float) -> float:
         # in log x, because some densities crowd at zero
         found, _ = integrate.quad(
-            lambda t: float(np.exp(prior.logpdf(np.exp(t)) + t)), -40, np.log(to), limit=400
+            lambda t: float(np.exp(prior.logpdf(np.exp(t)) + t)), -400, np.log(to), limit=400
         )
         return found
 
