@@ -15,6 +15,7 @@ integrated on an even grid.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from bayes_nmda.errors import FitError
 from bayes_nmda.inference.exact.count_likelihood import (
     FINE,
+    Arms,
     Curve,
     Sheet,
     Table,
@@ -638,8 +640,10 @@ def _hierarchy(spec: ModelSpec, layout: Layout, counts: Counts, alone: int | Non
         cells = level_of_cell[layout.cell_of_contrast[rows]]
         if len(rows) == 1:
             table, people = found[0][0], float(counts.n_t[rows[0]] + counts.n_c[next(iter(tables))])
-            curve: Curve | Sheet = (
-                Sheet.of(table, people, most) if most else Curve.of(table, people)
+            curve = (
+                _curve_of_arms(tuple(table.events), tuple(table.n), table.midpoint, most)
+                if isinstance(table, Arms)
+                else Curve.of(table, people)
             )
             singles.append(Single(curve, cells, trial, int(rows[0])))
             continue
@@ -651,6 +655,18 @@ def _hierarchy(spec: ModelSpec, layout: Layout, counts: Counts, alone: int | Non
             visit_r = layout.contrast_groups.correlation(within)[np.ix_(rows, rows)]
         joints.append(Joint(tuple(found), cells, trial_r, visit_r, trial, rows))
     return Hierarchy(location, shares, tuple(singles), tuple(joints), scatter, most)
+
+
+@lru_cache(maxsize=512)
+def _curve_of_arms(
+    events: tuple[float, ...], n: tuple[float, ...], midpoint: Prior, most: float
+) -> Curve | Sheet:
+    """Return the curve of a trial whose midpoint is averaged out, or its sheet.
+
+    Most of the work on such a trial, and the same whatever the priors of effects are.
+    """
+    table = Arms(np.array(events), np.array(n), midpoint)
+    return Sheet.of(table, sum(n), most) if most else Curve.of(table, sum(n))
 
 
 def conditional_levels(
