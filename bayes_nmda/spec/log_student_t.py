@@ -1,4 +1,4 @@
-"""The log-Student-t distribution, which SciPy does not have: the exponential of a Student-t variable.
+"""The log-Student-t distribution, which SciPy does not have: the exponential of a Student-t one.
 
 Rhodes et al. 2015 give heterogeneity this form. It has no mean, so a model file mostly cuts it.
 """
