@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         shrinkage,
         tradeoff,
     )
+    from bayes_nmda.query.multiverse import Universes, multiverse
     from bayes_nmda.query.without_one import leave_one_out
     from bayes_nmda.spec.default import default_model
+    from bayes_nmda.spec.multiverse import load_multiverse, multiverse_names
     from bayes_nmda.spec.priors import Prior
     from bayes_nmda.spec.spec import ModelSpec, load_model, model_names
     from bayes_nmda.store.fits import posterior
@@ -45,6 +47,7 @@ __all__ = [
     "Prior",
     "Project",
     "TrialData",
+    "Universes",
     "average_models",
     "build_model",
     "compare",
@@ -58,10 +61,13 @@ __all__ = [
     "heterogeneity",
     "leave_one_out",
     "load_model",
+    "load_multiverse",
     "load_trials",
     "meta_analyses",
     "meta_analysis",
     "model_names",
+    "multiverse",
+    "multiverse_names",
     "net_benefit",
     "new_trial",
     "posterior",
@@ -86,7 +92,9 @@ _HOMES = {
     "model.build": ("build_model",),
     "projects": ("Project", "project"),
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
+    "query.multiverse": ("Universes", "multiverse"),
     "query.without_one": ("leave_one_out",),
+    "spec.multiverse": ("load_multiverse", "multiverse_names"),
     "store.fits": ("posterior",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

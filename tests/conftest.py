@@ -33,6 +33,18 @@ CONTRASTS = [
     ("Cedar 2003", 2, 3.0, 7.0, 10, 12, "route_inferred"),
 ]
 SEED = 20250820
+_SMALL_MULTIVERSE = """
+schema_version = 1
+model = "pain_intensity"
+title = "Two poolings"
+most = 10
+seed = 1
+ask = { direction = "benefit", at_least = [10], target = "mean" }
+[[choice]]
+name = "pooling"
+title = "Pooling"
+option = [{ name = "partial" }, { name = "complete", model = "pain_intensity_complete" }]
+"""
 
 
 def _chains(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -186,6 +198,7 @@ def stored_home(_small_tree: xr.DataTree, tmp_path_factory: pytest.TempPathFacto
         f"[sampling]\ndraws = {DRAWS}\nchains = {CHAINS}\n",
         encoding="utf-8",
     )
+    (home / "models" / "multiverse" / "small.toml").write_text(_SMALL_MULTIVERSE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, paths.HOME_VARIABLE, str(home))
         from bayes_nmda.data import table_digests

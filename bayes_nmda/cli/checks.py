@@ -46,7 +46,7 @@ def check_all(say: Callable[[str], None]) -> list[Row]:
         *_odd(trials),
     ]
     say("models")
-    rows += [*_models(trials), _modelled(trials)]
+    rows += [*_models(trials), _modelled(trials), *_multiverses()]
     say("reports")
     rows += _reports()
     return rows
@@ -72,6 +72,17 @@ def _raw(trials: TrialData) -> list[Row]:
     added = sum(map(len, added_rows(trials.path, files).values()))
     and_rows = f", and {added} {'row' if added == 1 else 'rows'} that somebody added"
     return [_valid("raw files", f"the tables are what they make{and_rows if added else ''}")]
+
+
+def _multiverses() -> list[Row]:
+    """Every multiverse: its file, and each of its options, makes a valid analysis."""
+    from bayes_nmda.spec.multiverse import load_multiverse, multiverse_names
+
+    return [
+        _valid(f"multiverse {found.name}", f"{found.combinations:,} combinations of "
+               f"{len(found.choices)} choices about {found.model}")
+        for found in map(load_multiverse, multiverse_names())
+    ]  # fmt: skip
 
 
 def _odd(trials: TrialData) -> list[Row]:

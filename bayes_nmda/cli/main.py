@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from bayes_nmda import __version__, paths
-from bayes_nmda.cli.ask_options import AsJson, Model, known_model, print_json
+from bayes_nmda.cli.ask_options import AsJson, AtLeast, Model, known_model, print_json
 from bayes_nmda.errors import (
     BayesNmdaError,
     DataError,
@@ -35,6 +35,8 @@ from bayes_nmda.query.display import text_table
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
 _PROJECT: Final = "--project"
+#: Answers of a multiverse that are told in sentences.
+_SENTENCES: Final = 4
 #: Characters of a message about what was typed, and of its two ends where it is longer.
 _LONGEST, _KEPT = 2000, 400
 #: Options that take numbers.
@@ -160,6 +162,70 @@ def report(
         _print_rows("report", [row], as_json=True)
     else:
         print(built.path)
+
+
+@app.command
+def multiverse(
+    name: Annotated[
+        str,
+        Parameter(
+            help="A file in models/multiverse/; by default that of the project's question.",
+            show_default=False,
+        ),
+    ] = "",
+    *,
+    drug: str | None = None,
+    route: str | None = None,
+    timepoint: str | None = None,
+    at_least: AtLeast = None,
+    target: Literal["mean", "new_trial"] | None = None,
+    jobs: Annotated[int, Parameter(help="Processes; -1 is one for each core.")] = -1,
+    figure: Annotated[
+        Path | None, Parameter(help="Write the specification curve of one cell and size, as SVG.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask one question under every combination of stated choices.
+
+    Parameters
+    ----------
+    drug
+        Only cells of this drug.
+    route
+        Only cells of this route.
+    timepoint
+        Only cells of this timepoint.
+    target
+        The effect averaged over trials like these, or that of one new trial; by default as the
+        file says.
+    """
+    from bayes_nmda.query.display import text_table
+    from bayes_nmda.query.multiverse import multiverse as universes_of
+    from bayes_nmda.spec.multiverse import usual_multiverse
+
+    with _progress() as say:
+        found = universes_of(
+            name or usual_multiverse(),
+            at_least,
+            drug=drug,
+            route=route,
+            timepoint=timepoint,
+            target=target,
+            jobs=jobs,
+            progress=say,
+        )
+    if figure is not None:
+        from bayes_nmda.report.specification_curve import specification_curve
+
+        text = specification_curve(found).svg
+        figure.write_text(text, encoding="utf-8")
+    if as_json:
+        _print_rows("multiverse", found.to_rows(), as_json=True)
+        return
+    rows = found.to_rows(brief=True)
+    if len(rows) <= _SENTENCES:
+        print(f"{found.sentence}\n")
+    print(text_table(rows))
 
 
 @app.command

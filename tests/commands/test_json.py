@@ -27,6 +27,8 @@ def schema(request):
         ["ask", "rank", "small"],
         ["ask", "evidence"],
         ["status"],
+        ["multiverse", "small", "--jobs", "1"],
+        ["multiverse", "bogus"],
         ["ask", "benefit", "small", "--drug", "ketamin"],
         ["ask", "benefit", "bogus"],
         ["ask", "benefit"],
