@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable
 
 _PLACE: Final = ("drug", "route", "timepoint")
-#: Of how many points of a fit a universe uses one; errors stay below a percentage point.
-_COARSER: Final = {"normal": 4}
+#: Of how many points of a fit a universe uses one, by likelihood; mostly errors stay below a
+#: percentage point.
+_COARSER: Final = {"normal": 4, "binomial": 2, "beta_binomial": 2}
 #: Universes that a process is handed at a time.
 _BATCH: Final = 20
 _ANSWER: Final = ["probability", "error", "mean", "sd", "trials"]
