@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from bayes_nmda import __version__, paths
-from bayes_nmda.cli.ask_options import AsJson, AtLeast, Model, known_model, print_json
+from bayes_nmda.cli.ask_options import AsJson, Model, known_model, print_json
 from bayes_nmda.errors import (
     BayesNmdaError,
     DataError,
@@ -174,31 +174,28 @@ def multiverse(
         ),
     ] = "",
     *,
-    drug: str | None = None,
-    route: str | None = None,
-    timepoint: str | None = None,
-    at_least: AtLeast = None,
-    target: Literal["mean", "new_trial"] | None = None,
+    drug: Annotated[str | None, Parameter(help="Only cells of this drug.")] = None,
+    route: Annotated[str | None, Parameter(help="Only cells of this route.")] = None,
+    timepoint: Annotated[str | None, Parameter(help="Only cells of this timepoint.")] = None,
+    at_least: Annotated[
+        list[float] | None,
+        Parameter(
+            negative="",
+            help="A change in units of the outcome, of counts an odds ratio; may be repeated. "
+            "Default: the sizes in the file.",
+        ),
+    ] = None,
+    target: Annotated[
+        Literal["mean", "new_trial"] | None,
+        Parameter(help="Trials like these, or one new trial. Default: as the file says."),
+    ] = None,
     jobs: Annotated[int, Parameter(help="Processes; -1 is one for each core.")] = -1,
     figure: Annotated[
         Path | None, Parameter(help="Write the specification curve of one cell and size, as SVG.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask one question under every combination of stated choices.
-
-    Parameters
-    ----------
-    drug
-        Only cells of this drug.
-    route
-        Only cells of this route.
-    timepoint
-        Only cells of this timepoint.
-    target
-        The effect averaged over trials like these, or that of one new trial; by default as the
-        file says.
-    """
+    """Ask one question under every combination of stated choices."""
     from bayes_nmda.query.display import text_table
     from bayes_nmda.query.multiverse import multiverse as universes_of
     from bayes_nmda.spec.multiverse import usual_multiverse
