@@ -192,7 +192,8 @@ def test_an_unknown_correlation_is_one_more_parameter_of_the_exact_engine(
 
 def test_the_example_of_the_page_is_a_valid_model(tmp_path: Path) -> None:
     page = (paths.models() / "README.md").read_text(encoding="utf-8")
-    example = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[1]
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (example,) = [text for text in examples if "[supplement]" in text]
     path = tmp_path / "one_more.toml"
     path.write_text(example, encoding="utf-8")
     assert effect_table(load_trials(), load_model(path)).frame["abstract_id"].ne("").sum() == 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
 from bayes_nmda.spec.multiverse import Multiverse, load_multiverse, multiverse_names
 from bayes_nmda.spec.spec import load_model
@@ -140,6 +142,13 @@ def test_of_many_combinations_a_balanced_part_is_taken_and_always_the_same() -> 
 def test_a_file_that_breaks_a_rule_is_refused_with_its_place(written, text, words) -> None:
     with pytest.raises(SpecError, match=words):
         written(text)
+
+
+def test_the_example_of_the_page_is_valid(written) -> None:
+    page = (paths.models() / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (example,) = [text for text in examples if "[[choice]]" in text]
+    assert written(example).combinations == 8
 
 
 def test_a_name_that_is_not_there_is_refused_with_those_that_are() -> None:
