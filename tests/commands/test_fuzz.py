@@ -176,6 +176,7 @@ def test_a_model_at_random_is_right_or_refused(project, base, changes, raw):
 
 
 _WORDS = """
+multiverse --jobs --figure
 ask benefit harm effect compare rank worth fit report status init check small bogus ../small -- -
 /etc/passwd --json --at-least --at-most --drug --route --timepoint --level --interval --target
 --control-risk --project --help --bogus --worth --measure --first --second --seed ketamine RR RD
@@ -187,7 +188,7 @@ WORDS = st.one_of(
     st.text(max_size=6).filter(lambda text: not any(0xD800 <= ord(c) <= 0xDFFF for c in text)),
 )
 #: Commands that write, or take seconds.
-LENGTHY = {"fit", "report", "init", "check", "status"}
+LENGTHY = {"fit", "report", "init", "check", "status", "multiverse"}
 ASKED = st.tuples(
     st.just("ask"),
     st.sampled_from(["benefit", "effect", "compare", "rank", "harm", "prior-posterior"]),
