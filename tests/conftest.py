@@ -21,6 +21,7 @@ from bayes_nmda.data import TrialData, load_trials
 from bayes_nmda.effects import EffectTable, effect_table
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.spec.spec import ModelSpec, load_model
+from tests.spec.multiverse_file import HEAD
 
 CHAINS, DRAWS, PRIOR_DRAWS = 4, 200, 1000
 CELLS = ["ketamine/intravenous/immediate", "ketamine/intravenous/short", "memantine/oral/short"]
@@ -33,18 +34,15 @@ CONTRASTS = [
     ("Cedar 2003", 2, 3.0, 7.0, 10, 12, "route_inferred"),
 ]
 SEED = 20250820
-_SMALL_MULTIVERSE = """
-schema_version = 1
-model = "pain_intensity"
-title = "Two poolings"
-most = 10
-seed = 1
-ask = { direction = "benefit", at_least = [10], target = "mean" }
+_SMALL_MULTIVERSE = (
+    HEAD
+    + """
 [[choice]]
 name = "pooling"
 title = "Pooling"
 option = [{ name = "partial" }, { name = "complete", model = "pain_intensity_complete" }]
 """
+)
 
 
 def _chains(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 
 from bayes_nmda.errors import QueryError, UsageError
 from bayes_nmda.query.exactly import KEY, Direction, Question, rows_with
+from bayes_nmda.query.words import percent
 from bayes_nmda.spec.model_file import WITHIN_PERSON
 from bayes_nmda.spec.multiverse import Multiverse, load_multiverse
 from bayes_nmda.spec.spec import ModelSpec
@@ -37,6 +38,8 @@ _PLACE: Final = ("drug", "route", "timepoint")
 _COARSER: Final = {"normal": 4, "binomial": 2, "beta_binomial": 2}
 #: Universes that a process is handed at a time.
 _BATCH: Final = 20
+#: Of ranges, what sentences tell.
+_TOLD: Final = ("as_it_is", "lowest", "lower", "upper", "highest")
 _ANSWER: Final = ["probability", "error", "mean", "sd", "trials"]
 
 
@@ -75,21 +78,17 @@ class Universes:
         QueryError
             If there is no such cell or size; the message names those that there are.
         """
-        table = self.table
-        wanted = {name: value for name, value in cell.items() if value is not None}
-        if unknown := wanted.keys() - set(_PLACE):
+        if unknown := cell.keys() - set(_PLACE):
             raise UsageError(f"found {sorted(unknown)[0]!r}; allowed are {', '.join(_PLACE)}")
-        for name, value in wanted.items():
-            table = table[table[name] == value]
+        table = _chosen(self.table, cell)
         if at_least is not None:
+            sizes = table["at_least"].unique()
             table = table[table["at_least"] == at_least]
-        if table.empty:
-            cells = ", ".join(dict.fromkeys(self.table["cell"]))
-            sizes = ", ".join(f"{size:g}" for size in self.table["at_least"].unique())
-            asked = ", ".join(f"{k} {v}" for k, v in {**wanted, "at_least": at_least}.items())
-            raise QueryError(
-                f"found no {asked}; cells with evidence are {cells}; sizes are {sizes}"
-            )
+            if table.empty:
+                raise QueryError(
+                    f"at_least: found {at_least:g}; sizes that were asked for are "
+                    f"{', '.join(f'{size:g}' for size in sizes)}"
+                )
         return Universes(self.multiverse, table.reset_index(drop=True), self.distinct)
 
     def ranges(self) -> pd.DataFrame:
@@ -206,12 +205,13 @@ class Universes:
                 if one["share"] >= 0.01
             ]
             size = _size(self.multiverse, row["at_least"])
+            said_of = {name: percent(row[name], self._error) for name in _TOLD if row[name] >= 0}
+            usual = said_of.get("as_it_is", "not answered")
             said.append(
                 f"{row['cell']}: the probability of a {self.multiverse.direction} of {size} is "
-                f"{_percent(row['as_it_is'])} in the model as it is, and "
-                f"{_percent(row['lowest'])} to {_percent(row['highest'])} over "
-                f"{row['universes']:,} analyses (middle half {_percent(row['lower'])} to "
-                f"{_percent(row['upper'])})"
+                f"{usual} in the model as it is, and {said_of['lowest']} to {said_of['highest']} "
+                f"over {row['universes']:,} analyses (middle half {said_of['lower']} to "
+                f"{said_of['upper']})"
                 + (f"; it moves most with {', '.join(most)}." if most else ".")
             )
         return "\n".join(said)
@@ -243,6 +243,11 @@ class Universes:
     def _repr_html_(self) -> str:
         html = self.ranges().to_html(index=False, float_format="{:.3f}".format, border=0)
         return f"<p>{escape(self.multiverse.title)}</p>{html}"
+
+    @property
+    def _error(self) -> float:
+        """Numerical error of a probability in a universe, the median."""
+        return float(self.table["error"].median())
 
     def _by_cell(self) -> Any:
         return self.table.groupby(["cell", "at_least"], sort=False)
@@ -320,7 +325,8 @@ def multiverse(
     found = replace(found, at_least=question.at_least)
     tables = _Tables(load_trials() if trials is None else trials)
     asked = {"drug": drug, "route": route, "timepoint": timepoint}
-    cells = _cells_of(tables.of(base), asked)
+    everything = tables.of(base).frame.drop_duplicates("cell")[["cell", *_PLACE]]
+    cells = _chosen(everything, asked)
     say(f"{len(universes):,} of {found.combinations:,} combinations")
     work: dict[str, _Analysis] = {}
     keys = []
@@ -417,17 +423,17 @@ class _Tables:
         }
 
 
-def _cells_of(effects: EffectTable, asked: Mapping[str, str | None]) -> pd.DataFrame:
-    """Return the cells of the model as it is that are asked for, with their parts."""
-    cells = effects.frame.drop_duplicates("cell")[["cell", *_PLACE]]
+def _chosen(table: pd.DataFrame, asked: Mapping[str, str | None]) -> pd.DataFrame:
+    """Return the rows of the cells that are asked for; None asks for all."""
+    chosen = table
     wanted = {name: value for name, value in asked.items() if value is not None}
-    chosen = cells
     for name, value in wanted.items():
         chosen = chosen[chosen[name] == value]
     if chosen.empty:
         words = ", ".join(f"{name} {value!r}" for name, value in wanted.items())
         raise QueryError(
-            f"found no cell with {words}; cells with evidence are {', '.join(cells['cell'])}"
+            f"found no cell with {words}; cells with evidence are "
+            f"{', '.join(dict.fromkeys(table['cell']))}"
         )
     return chosen
 
@@ -511,14 +517,6 @@ def _first_order(found: Multiverse, known: pd.DataFrame) -> dict[str, float]:
 
 def _place(part: pd.DataFrame) -> Mapping[str, str]:
     return {name: str(part[name].iloc[0]) for name in _PLACE}
-
-
-def _percent(value: float) -> str:
-    if not np.isfinite(value):
-        return "no answer"
-    return (
-        f"{100 * value:.0f} %" if 0.005 <= value < 0.995 else ("<1 %" if value < 0.5 else ">99 %")
-    )
 
 
 def _size(found: Multiverse, at_least: float) -> str:

@@ -19,15 +19,12 @@ from bayes_nmda.query.multiverse import Universes, multiverse
 from bayes_nmda.report.specification_curve import specification_curve
 from bayes_nmda.spec.multiverse import Choice, Multiverse, Option, load_multiverse
 from bayes_nmda.spec.spec import ModelSpec, load_model
+from tests.spec.multiverse_file import HEAD
 
 #: Poolings, two priors of the mean, and rows of low risk of bias alone.
-CHOICES = """
-schema_version = 1
-model = "pain_intensity"
-title = "Some choices"
-most = 100
-seed = 1
-ask = { direction = "benefit", at_least = [10], target = "mean" }
+CHOICES = (
+    HEAD
+    + """
 [[choice]]
 name = "pooling"
 title = "Pooling"
@@ -52,6 +49,7 @@ option = [
   { name = "1", prior = { distribution = "half_normal", scale = 1.0 }, source = "narrow" },
 ]
 """
+)
 CELL = {"drug": "ketamine", "route": "intravenous", "timepoint": "immediate"}
 
 

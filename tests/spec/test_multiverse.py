@@ -13,15 +13,8 @@ from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
 from bayes_nmda.spec.multiverse import Multiverse, load_multiverse, multiverse_names
 from bayes_nmda.spec.spec import load_model
+from tests.spec.multiverse_file import HEAD
 
-HEAD = """
-schema_version = 1
-model = "pain_intensity"
-title = "Some choices"
-most = 100
-seed = 1
-ask = { direction = "benefit", at_least = [10], target = "mean" }
-"""
 POOLING = """
 [[choice]]
 name = "pooling"
