@@ -339,7 +339,7 @@ def multiverse(
     batches = [items[i : i + _BATCH] for i in range(0, len(items), _BATCH)]
     done: dict[str, pd.DataFrame] = {}
     for batch in Parallel(n_jobs=cpu_count() if jobs == -1 else jobs, return_as="generator")(
-        delayed(_asked)(question, batch) for batch in batches
+        delayed(_asked)(question, batch, frozenset(keys[0])) for batch in batches
     ):
         done |= batch
         say(f"{len(done):,} of {len(work):,} done")
@@ -356,16 +356,22 @@ class _Analysis:
     effects: EffectTable
 
 
-def _asked(question: Question, batch: list[tuple[str, _Analysis]]) -> dict[str, pd.DataFrame]:
-    """Return the answers of some analyses, again with every point where few do not suffice."""
+def _asked(
+    question: Question, batch: list[tuple[str, _Analysis]], whole: frozenset[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the answers of some analyses, by fewer points than a fit has.
+
+    Those of the model as it is, ``whole``, take every point, so that its answer is that of its fit;
+    so do those whose few points do not suffice.
+    """
     answers, specs = {}, dict[int, ModelSpec]()
     for key, one in batch:
         # cells alone of one universe share its tables
         spec = specs.get(id(one.tables)) or ModelSpec.from_mapping(one.name, one.tables)
         specs[id(one.tables)] = spec
-        coarser = _COARSER.get(spec.likelihood.family, 1)
+        coarser = 1 if key in whole else _COARSER.get(spec.likelihood.family, 1)
         table = question.answers_if_any(spec, one.effects, coarser=coarser)
-        if not table.attrs["reliable"]:
+        if coarser > 1 and not table.attrs["reliable"]:
             table = question.answers_if_any(spec, one.effects)
         count, reliable = one.effects.trials, table.attrs["reliable"]
         answers[key] = table.assign(trials=table["cell"].map(count), reliable=reliable)

@@ -124,7 +124,7 @@ def test_two_processes_give_the_same_numbers(some: Multiverse, answers: Universe
 def test_harm_and_a_new_trial_are_other_questions(some: Multiverse, pain: EffectTable) -> None:
     few = replace(some, choices=some.choices[:1])
     found = multiverse(few, 5, direction="harm", target="new_trial")
-    whole = exact_cells(load_model("pain_intensity"), pain, coarser=4)
+    whole = exact_cells(load_model("pain_intensity"), pain)
     usual = found.table[found.table["universe"] == 0].set_index("cell").loc[list(whole.cells)]
     expected, _ = whole.probability("new_trial", 5.0, 1.0)
     np.testing.assert_allclose(usual["probability"], expected, atol=1e-12)
