@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         shrinkage,
         tradeoff,
     )
+    from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
     from bayes_nmda.query.multiverse import Universes, multiverse
     from bayes_nmda.query.without_one import leave_one_out
     from bayes_nmda.spec.default import default_model
@@ -48,8 +49,10 @@ __all__ = [
     "Project",
     "TrialData",
     "Universes",
+    "at_covariates",
     "average_models",
     "build_model",
+    "coefficients",
     "compare",
     "data_warnings",
     "default_model",
@@ -71,6 +74,7 @@ __all__ = [
     "net_benefit",
     "new_trial",
     "posterior",
+    "predicted",
     "prob_benefit",
     "prob_harm",
     "project",
@@ -92,6 +96,7 @@ _HOMES = {
     "model.build": ("build_model",),
     "projects": ("Project", "project"),
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
+    "query.covariates": ("at_covariates", "coefficients", "predicted"),
     "query.multiverse": ("Universes", "multiverse"),
     "query.without_one": ("leave_one_out",),
     "spec.multiverse": ("load_multiverse", "multiverse_names"),

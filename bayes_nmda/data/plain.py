@@ -47,7 +47,8 @@ def trials_from(
         further column of ``outcomes.csv`` is kept. *Wide*: `trial`, `events_t`, `n_t`, `events_c`,
         `n_c`, or `mean_t`, `sd_t`, `n_t`, `mean_c`, `sd_c`, `n_c`. *Contrasts*: `trial`, `yi`, and
         `sei` (a standard error) or `vi` (a variance), perhaps `n_t`, `n_c`; a row a trial and
-        timepoint. `drug`, `route`, `timepoint` partition the trials where present.
+        timepoint. `drug`, `route`, `timepoint` partition the trials where present. A further
+        column with one value a trial, or one an arm, is kept as theirs, for covariates.
     outcome
         What was measured, one word for queries such as ``"pain"``.
     higher_is_better
@@ -234,7 +235,12 @@ def _tables(
     for name in rows.columns:
         if name in fields - known:
             outcomes[name] = rows[name]
-    return _whole(arms.drop_duplicates(["trial", "arm"]), outcomes, None)
+    taken = known | fields | {"trial", "arm"}
+    own = rows[[name for name in rows if name not in taken]]
+    of_trial = _further(own, rows["trial"])
+    of_arm = _further(own.drop(columns=of_trial.columns), rows["trial"] + "\0" + arms["arm"])
+    arms = pd.concat([arms, of_arm], axis=1).drop_duplicates(["trial", "arm"])
+    return _whole(arms, outcomes, None, of_trial)
 
 
 def _contrasts(
@@ -279,7 +285,14 @@ def _contrasts(
         }
     )
     empty = _empty("arms"), _empty("outcomes")
-    return _whole(*empty, contrasts)
+    own = rows.drop(columns=[n for n in rows if n in {*contrasts.columns, "vi"}])
+    return _whole(*empty, contrasts, _further(own, rows["trial"]))
+
+
+def _further(rows: pd.DataFrame, owner: pd.Series) -> pd.DataFrame:
+    """Return the columns that have one value for each owner, a trial or an arm."""
+    values = rows.groupby(owner.to_numpy()).nunique(dropna=False)
+    return rows[[name for name in rows if (values[name] <= 1).all()]]
 
 
 def _shared(rows: pd.DataFrame) -> list[str]:
@@ -307,11 +320,20 @@ def _empty(name: str) -> pd.DataFrame:
     return pd.DataFrame({column: [] for column in read_package().table(name).columns})
 
 
-def _whole(arms: pd.DataFrame, outcomes: pd.DataFrame, contrasts: pd.DataFrame | None) -> TrialData:
-    names = list(dict.fromkeys((outcomes if contrasts is None else contrasts)["trial"]))
-    trials = pd.DataFrame({"trial": names, "label": names, "rob_randomisation": ""})
+def _whole(
+    arms: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    contrasts: pd.DataFrame | None,
+    of_trial: pd.DataFrame,
+) -> TrialData:
+    rows = outcomes if contrasts is None else contrasts
+    names = list(dict.fromkeys(rows["trial"]))
+    known = pd.DataFrame({"trial": names, "label": names, "rob_randomisation": ""})
+    known = known.assign(design="parallel")
+    given = of_trial.assign(trial=rows["trial"].to_numpy()).drop_duplicates("trial")
+    kept = known.drop(columns=[name for name in of_trial if name in known])
     return TrialData(
-        trials=trials.assign(design="parallel"),
+        trials=kept.merge(given, on="trial"),
         arms=arms.reset_index(drop=True),
         outcomes=outcomes,
         decisions=_empty("decisions"),

@@ -7,6 +7,7 @@ is negative. Results printed in abstracts join the review's rows only where a mo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.linalg import block_diag
 from bayes_nmda.data.crossover import same_people
 from bayes_nmda.effects.contrasts import arm_records, in_order, pairs
 from bayes_nmda.effects.covariance import check_positive_definite
+from bayes_nmda.effects.covariates import with_covariates
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.measures import (
     KINDS,
@@ -127,7 +129,7 @@ def effect_table(trials: TrialData, spec: ModelSpec) -> EffectTable:
         Validated tables, from `load_trials`.
     spec
         A model file; read are `select.outcome`, `select.comparator`, `measure`, `benefit`,
-        `unit`, `covariance`, `supplement` and `reference_correlation`.
+        `unit`, `covariance`, `supplement`, `reference_correlation` and `covariates`.
 
     Returns
     -------
@@ -140,7 +142,8 @@ def effect_table(trials: TrialData, spec: ModelSpec) -> EffectTable:
         not of its first period has the flag `crossover_as_parallel` or `paired_crossover`, and
         `people_counted_once` where both arms must be taken for the same people. Where the model
         file adds results of abstracts, these rows have the flag `abstract`, and `abstract_id` and
-        `locator` say where they come from.
+        `locator` say where they come from. Each covariate is a column `covariate_<name>`, centred
+        and scaled as the model file says.
 
     Raises
     ------
@@ -153,6 +156,11 @@ def effect_table(trials: TrialData, spec: ModelSpec) -> EffectTable:
         If the model's sign of benefit contradicts a binary outcome, its mean differences would
         mix instruments, or it does not say how crossover trials enter.
     """
+    table = _without_covariates(trials, spec)
+    return replace(table, frame=with_covariates(table.frame, trials, spec))
+
+
+def _without_covariates(trials: TrialData, spec: ModelSpec) -> EffectTable:
     measure = known_measure(spec.measure)
     if trials.contrasts is not None:
         return _given(trials.contrasts, spec, measure, trials.vocabulary)

@@ -17,6 +17,7 @@ from bayes_nmda.errors import FitError, UsageError
 from bayes_nmda.gates.exact import asked, probability_of
 from bayes_nmda.inference.exact.gaussian import SCALES
 from bayes_nmda.inference.exact.normal_mixture import mixture_error, mixture_mean, mixture_sd
+from bayes_nmda.spec.covariate import COEFFICIENT
 from bayes_nmda.spec.model_file import WITHIN_PERSON
 from bayes_nmda.terms import TARGETS
 
@@ -128,7 +129,8 @@ def _moments(exact: xr.DataTree, nuts: xr.DataTree) -> Iterator[dict[str, Any]]:
 
     mixture, posterior = exact["mixture"].to_dataset(), nuts["posterior"].to_dataset()
     weight, replicate = mixture["weight"].to_numpy(), mixture["replicate"].to_numpy()
-    for name in (*_LEVELS, *SCALES, "overdispersion", WITHIN_PERSON):
+    coefficients = [str(name) for name in mixture if str(name).startswith(COEFFICIENT)]
+    for name in (*_LEVELS, *SCALES, "overdispersion", WITHIN_PERSON, *coefficients):
         if name not in posterior or not {name, f"{name}_mean"} & set(mixture):
             continue
         draws = posterior[name].transpose("chain", "draw", ...)

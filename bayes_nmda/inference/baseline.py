@@ -17,6 +17,7 @@ import xarray as xr
 from bayes_nmda.inference.exact.count_likelihood import Curve, log_pmf
 from bayes_nmda.inference.exact.counts import Hierarchy, Parameters, Single, Weighted, integrate
 from bayes_nmda.model.counts import Counts
+from bayes_nmda.model.covariates import Covariates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +64,8 @@ def baseline_posterior(
         singles=tuple(arms),
         joints=(),
         scatter=("baseline_sd_trial",),
+        covariates=Covariates.none(len(layout.contrasts)),
+        coefficients=np.zeros(0),
     )
     return integrate(hierarchy, _parameters(spec), seed, points=_POINTS)
 

@@ -193,16 +193,21 @@ def trial_log_likelihood(
     total: dict[int, Floats] = {}
     for hierarchy, cells in hierarchies(spec, effects, layout):
         sd = tau[:, cells[0] if tau.shape[1] > 1 else 0]
+        scales = {name: draws[name].to_numpy().reshape(size) for name in hierarchy.covariates.names}
+        scales |= {"tau": sd, "sd_trial_timepoint": visit}
+        shift = hierarchy.shift(scales)
         for single in hierarchy.singles:
-            mean = effect[:, layout.cell_of_contrast[[single.row]]]
+            mean = effect[:, layout.cell_of_contrast[[single.row]]] + shift[:, [single.row]]
             curve = single.curve
             if not isinstance(curve, Curve):
                 curve = curve.at_spread(np.asarray(spread), hierarchy.most_spread)
-            value = log_average(curve, mean, sd**2 + visit**2, rule=FINE)[0][:, 0]
+            variance = hierarchy.deviation(scales, single.row)
+            value = log_average(curve, mean, variance, rule=FINE)[0][:, 0]
             total[single.trial] = total.get(single.trial, 0.0) + value
         for joint in hierarchy.joints:
-            mean = effect[:, layout.cell_of_contrast[joint.rows]]
-            value = joint_average(joint.tables, mean, joint.root(sd, visit), spread)
+            mean = effect[:, layout.cell_of_contrast[joint.rows]] + shift[:, joint.rows]
+            root = hierarchy.joint_root(joint, scales)
+            value = joint_average(joint.tables, mean, root, spread)
             total[joint.trial] = total.get(joint.trial, 0.0) + value
     trials = sorted(total)
     coords = {d: draws[d] for d in ("chain", "draw")} | {

@@ -21,8 +21,14 @@ def attributes(
     spec: ModelSpec, effects: EffectTable, seed: int, engine: str
 ) -> dict[str, str | int]:
     """Return the root attributes that say where a posterior came from."""
+    covariates = {}
+    if spec.covariates:
+        from bayes_nmda.effects.covariates import places  # with pandas, which `ask` does without
+
+        covariates["covariates"] = json.dumps(places(effects.frame, spec), ensure_ascii=False)
     return {
         **words(spec),
+        **covariates,
         "model": spec.name,
         "engine": engine,
         "seed": seed,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from bayes_nmda.model.covariates import Covariates
 from bayes_nmda.model.likelihoods import error_covariance, error_scale
 from bayes_nmda.model.structure import Layout
 from bayes_nmda.spec.model_file import WITHIN_PERSON
@@ -65,7 +66,7 @@ def difference_groups(
     errors = error_covariance(effects.covariance, layout, spec.structure.pooling)
     yi = effects.frame["yi"].to_numpy(float)
     scale, before = (drawn_error_scale(draws, effects) for draws in (posterior, prior))
-    likelihood = trial_log_likelihood(posterior, yi, errors, layout, spec, scale=scale)
+    likelihood = trial_log_likelihood(posterior, effects, errors, layout, spec, scale=scale)
     return {
         "posterior_predictive": replicate(posterior, errors, rngs[0], scale=scale).to_dataset(),
         "prior_predictive": replicate(prior, errors, rngs[1], scale=before).to_dataset(),
@@ -118,9 +119,17 @@ def replicate(
     return (theta + noise).transpose(*draws["theta"].dims).rename("yi")
 
 
+def _coefficients(
+    draws: xr.Dataset, covariates: Covariates, sample: list[str]
+) -> NDArray[np.float64]:
+    """Return the coefficients of covariates, shape (all draws, covariate)."""
+    columns = [draws[name].transpose(*sample).to_numpy().ravel() for name in covariates.names]
+    return np.stack(columns, axis=1)
+
+
 def trial_log_likelihood(
     draws: xr.Dataset,
-    yi: NDArray[np.float64],
+    effects: EffectTable,
     errors: NDArray[np.float64],
     layout: Layout,
     spec: ModelSpec,
@@ -133,8 +142,8 @@ def trial_log_likelihood(
     ----------
     draws
         A posterior or prior group with ``effect``, ``tau`` and perhaps ``sd_trial_timepoint``.
-    yi
-        Observed effects, shape (contrast,).
+    effects
+        The contrasts.
     errors
         Covariance of the errors, shape (contrast, contrast).
     layout
@@ -144,6 +153,7 @@ def trial_log_likelihood(
     scale
         What `drawn_error_scale` returns.
     """
+    yi = effects.frame["yi"].to_numpy(float)
     sample = [str(d) for d in draws["effect"].dims if d != "cell"]
     shape = tuple(draws.sizes[d] for d in sample)
     mean = draws["effect"].transpose(*sample, "cell").to_numpy().reshape(-1, len(layout.cells))
@@ -162,15 +172,22 @@ def trial_log_likelihood(
     own = np.ones((1, len(yi)))
     if scale is not None:
         own = scale.transpose(*sample, "contrast").to_numpy().reshape(-1, len(yi))
+    covariates = Covariates.of(spec, effects.frame)
+    coefficients = np.zeros((mean.shape[0], 0))
+    if covariates:
+        coefficients = _coefficients(draws, covariates, sample)
+    shift = covariates.shift(coefficients)
     precisions, log_weights = _precision_points(spec)
     out = np.empty((mean.shape[0], len(layout.trials)))
     for position in range(len(layout.trials)):
         rows = np.flatnonzero(layout.trial_of_contrast == position)
         block = np.ix_(rows, rows)
-        residual = yi[rows] - mean[:, layout.cell_of_contrast[rows]]
+        residual = yi[rows] - mean[:, layout.cell_of_contrast[rows]] - shift[:, rows]
         trial = tau[:, rows][:, :, None] * tau[:, rows][:, None, :] * trial_correlation[block]
         drawn = errors[block] * own[:, rows][:, :, None] * own[:, rows][:, None, :]
         rest = drawn + visit[:, None, None] ** 2 * visit_correlation[block]
+        if covariates.any_unknown:
+            rest = rest + covariates.subset(rows).covariance(coefficients)
         densities = [
             log_weight + _normal_logpdf(residual, rest + trial / precision)
             for precision, log_weight in zip(precisions, log_weights, strict=True)

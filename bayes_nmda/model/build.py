@@ -23,6 +23,7 @@ from pymc.logprob.transforms import Transform
 
 from bayes_nmda.errors import SpecError
 from bayes_nmda.model.counts import Counts, arm_labels
+from bayes_nmda.model.covariates import Covariates
 from bayes_nmda.model.likelihoods import (
     Errors,
     Support,
@@ -34,6 +35,7 @@ from bayes_nmda.model.likelihoods import (
 )
 from bayes_nmda.model.random_variables import distribution_of, random_variable
 from bayes_nmda.model.structure import Layout
+from bayes_nmda.spec.covariate import COEFFICIENT
 from bayes_nmda.spec.model_file import WITHIN_PERSON
 
 if TYPE_CHECKING:
@@ -89,7 +91,8 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
         ``visit_deviation`` (contrast) are a trial's own, ``drug_deviation``, ``route_deviation``
         and ``timepoint_deviation`` those of levels from the level above; ``z_…`` are standard
         normal. Where trial effects are Student-t, deviations are normal given ``trial_precision``.
-        ``within_person_correlation`` stands there where the error of a paired result depends on it.
+        ``within_person_correlation`` stands there where the error of a paired result depends on it,
+        ``coefficient_<name>`` for each covariate, which adds to ``theta``.
         Observed are differences ``yi`` (contrast), or ``events``: of each treatment arm given its
         table's total where the likelihood is conditional (contrast), else of each arm (arm), with
         ``midpoint`` (table), the middle of the log odds of a table's arms.
@@ -112,7 +115,8 @@ def build_model(spec: ModelSpec, effects: EffectTable, *, spare: bool = False) -
     if spec.likelihood.family == "normal":
         return _difference_model(spec, layout, effects, spare=spare)
     counts = Counts.of(effects.frame, layout, spec.structure.pooling)
-    return _count_model(spec, layout, counts, spare=spare)
+    covariates = Covariates.of(spec, effects.frame)
+    return _count_model(spec, layout, counts, covariates, spare=spare)
 
 
 def _difference_model(
@@ -127,10 +131,11 @@ def _difference_model(
     added = (0, size - len(effects.frame))
     observed = np.pad(effects.frame["yi"].to_numpy(float), added)
     precision = np.pad(1 / np.diag(effects.covariance), added)
-    with _model(layout.coords(), spare=spare) as model:
+    covariates = Covariates.of(spec, effects.frame)
+    with _model(layout.coords() | _unknown(covariates), spare=spare) as model:
         pm.CustomDist(
             "yi",
-            _true_effects(spec, layout, observed, precision),
+            _true_effects(spec, layout, covariates, observed, precision),
             _error_scale(spec, effects, added),
             _data("error_whitening", np.pad(errors.whitening, added)),
             _data("error_log_constant", errors.log_constant),
@@ -143,15 +148,17 @@ def _difference_model(
     return model
 
 
-def _count_model(spec: ModelSpec, layout: Layout, counts: Counts, *, spare: bool) -> pm.Model:
+def _count_model(
+    spec: ModelSpec, layout: Layout, counts: Counts, covariates: Covariates, *, spare: bool
+) -> pm.Model:
     if spare:
         layout = layout.padded(PLACES["counts"])
         # at least one is spare, for spare contrasts to belong to
         tables = _PLACES_OF_TABLES * (len(counts.labels) // _PLACES_OF_TABLES + 1)
         counts = counts.padded(tables, len(layout.contrasts))
     coords = layout.coords() | {"table": counts.labels, "arm": arm_labels(counts, layout)}
-    with _model(coords, spare=spare) as model:
-        theta = _true_effects(spec, layout, *_rough_log_odds_ratios(counts))
+    with _model(coords | _unknown(covariates), spare=spare) as model:
+        theta = _true_effects(spec, layout, covariates, *_rough_log_odds_ratios(counts))
         if spec.likelihood.family == "conditional":
             _given_totals(theta, counts, spare=spare)
         else:
@@ -433,9 +440,35 @@ def _overall(spec: ModelSpec, pull: Any, precision: Any) -> Any:
     )
 
 
+def _unknown(covariates: Covariates) -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of unknown values of covariates, one a trial or arm."""
+    return {
+        f"unknown_{name.removeprefix(COEFFICIENT)}": tuple(map(str, range(part.shape[1])))
+        for name, part in zip(covariates.names, covariates.unknown, strict=True)
+        if part.shape[1]
+    }
+
+
+def _shift(spec: ModelSpec, covariates: Covariates, size: int) -> Any:
+    """Return what covariates add to each of ``size`` contrasts, spare ones last."""
+    total: Any = 0.0
+    pad = (0, size - len(covariates.values))
+    for column, name in enumerate(covariates.names):
+        of = name.removeprefix(COEFFICIENT)
+        values: Any = _data(f"covariate_{of}", np.pad(covariates.values[:, column], pad))
+        part = covariates.unknown[column]
+        if part.shape[1]:
+            spread = _data(f"spread_{of}", np.pad(part, (pad, (0, 0))))
+            own = pm.Normal(f"z_unknown_{of}", dims=f"unknown_{of}")
+            values = values + (spread * own[None, :]).sum(axis=1)
+        total = total + _prior(spec, name) * values
+    return total
+
+
 def _true_effects(
     spec: ModelSpec,
     layout: Layout,
+    covariates: Covariates,
     observed: NDArray[np.float64],
     precision: NDArray[np.float64],
 ) -> Any:
@@ -445,6 +478,8 @@ def _true_effects(
     ----------
     spec, layout
         The analysis.
+    covariates
+        What effects depend on beside their cell.
     observed, precision
         What each contrast says of its true effect, roughly, and how precisely; 0 where nothing.
         They choose the coordinates of the sampler and do not enter the posterior.
@@ -452,6 +487,9 @@ def _true_effects(
     cell = _data("cell_of_contrast", layout.cell_of_contrast)
     said = _data("rough_effect", observed)
     known = _data("rough_precision", precision)
+    shift = _shift(spec, covariates, len(observed)) if covariates else None
+    if shift is not None:
+        said = said - shift
     spread = _trial_spread(spec)
     if spec.structure.pooling == "none":
         effect = _prior(spec, "overall", rename="effect", dims="cell")
@@ -460,7 +498,7 @@ def _true_effects(
         expected = effect[cell]
         pull = known * (said - expected)
         theta = expected + _deviation("deviation", "contrast", sd, pull, known)
-        return pm.Deterministic("theta", theta, dims="contrast")
+        return _theta(theta, shift)
     tau = _prior(spec, "tau")
     visits = _prior(spec, "sd_trial_timepoint") if spec.structure.timepoints else None
     groups, within = layout.comparison_groups, spec.structure.multi_arm_correlation
@@ -483,7 +521,12 @@ def _true_effects(
     theta = expected + deviation[of]
     if visits is not None:
         theta = theta + _visits(layout, within, visits, said - theta, known)
-    return pm.Deterministic("theta", theta, dims="contrast")
+    return _theta(theta, shift)
+
+
+def _theta(theta: Any, shift: Any) -> Any:
+    """Return true effects, what covariates add included."""
+    return pm.Deterministic("theta", theta if shift is None else theta + shift, dims="contrast")
 
 
 def _left(amount: Any, sd: Any, precision: Any = None) -> Any:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bayes_nmda.query.intervals import Interval
 
 SCHEMA_VERSION: Final = 1
+#: Questions whose answer does not depend on where covariates are.
+_EVERYWHERE: Final = frozenset({"coefficients", "heterogeneity", "shrinkage", "predicted"})
 _PROVENANCE: Final = ("spec_hash", "rows_hash", "key", "seed", "versions", "inputs")
 
 
@@ -153,12 +155,13 @@ def answer_of(
     of_fit += ["gates_failed"] if draws.failed_gates else []
     for record in records if of_fit else ():
         record["flags"] = ";".join(filter(None, [record.get("flags"), *of_fit]))
+    where = draws.where if query not in _EVERYWHERE else ""
     attrs = draws.attrs
     scale = draws.spec.get("effect", {}).get("scale")
     return Answer(
         query=query,
         records=tuple(records),
-        sentences=tuple(sentences),
+        sentences=tuple(f"At {where}: {said}" if where else said for said in sentences),
         value=value,
         unit=draws.unit if unit is None else unit,
         direction=direction,
@@ -167,6 +170,7 @@ def answer_of(
             for name in ("model", "title", "outcome", "comparator", "measure", "engine")
         }
         | ({"scale": str(scale)} if scale and unit in (None, draws.unit) else {})
+        | ({"at": where} if where else {})
         | ({} if interval is None else {"interval": interval.about})
         | estimand_of(draws),
         provenance=provenance_of(draws),

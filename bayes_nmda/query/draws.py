@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
 from bayes_nmda.errors import QueryError
 from bayes_nmda.query.source import Source, source_of
+from bayes_nmda.spec.covariate import untransformed
 from bayes_nmda.terms import AGAINST, COUNTED_ONCE, PAIRED, USUAL_GATES
 
 if TYPE_CHECKING:
@@ -99,7 +100,22 @@ class Draws:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before using any number of this fit."""
         failed = (f"failed gate: {words}" for words in self.failed_gates)
-        return (*failed, *_loosened_gates(self.spec.get("gates", {})))
+        beyond = json.loads(str(self.attrs.get("extrapolated", "{}"))).values()
+        return (*failed, *filter(None, beyond), *_loosened_gates(self.spec.get("gates", {})))
+
+    @property
+    def where(self) -> str:
+        """Values of the covariates at which effects are told, ``"year 2013"``; empty for none."""
+        moved = json.loads(str(self.attrs.get("at_covariates", "{}")))
+        parts = []
+        for place in json.loads(str(self.attrs.get("covariates", "[]"))):
+            name, centre = place["name"], place["centre"]
+            words = {number: word for word, number in place["words"].items()}
+            usual = words.get(centre, untransformed(centre, place["transform"]))
+            value = moved.get(name, usual)
+            said = value if isinstance(value, str) else f"{value:.4g}"
+            parts.append(f"{name.replace('_', ' ')} {said.replace('_', ' ')}")
+        return " and ".join(parts)
 
     def has(self, variable: str) -> bool:
         """Tell whether the posterior has a variable."""

@@ -147,13 +147,30 @@ def _schema(path: Path) -> dict[str, Any]:
     try:
         schema: dict[str, Any] = json.loads(text_of(path, SpecError))
     except json.JSONDecodeError as error:
-        raise SpecError(f"models/{path.name}: this is not JSON: {error}; put it back") from error
+        raise SpecError(f"{_where(path)}: this is not JSON: {error}; put it back") from error
     return schema
 
 
-def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
-    """Raise `SpecError` with every fault of a merged model file: key path, found, allowed."""
+def _where(path: Path) -> str:
+    """Return a schema's place, from the folder of models on."""
+    return f"models/{path.relative_to(paths.models()).as_posix()}"
+
+
+def check_schema(path: Path, resolved: Mapping[str, Any], *, schema: Path | None = None) -> None:
+    """Raise `SpecError` with every fault of a merged model file: key path, found, allowed.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    resolved
+        What it says.
+    schema
+        By default that of model files.
+    """
     import jsonschema
+
+    schema = paths.models() / "schema.json" if schema is None else schema
 
     plain = jsonschema.Draft202012Validator
     # JSON takes 4.0 for an integer, a sampler does not
@@ -161,7 +178,7 @@ def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
     strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # stubs leave it untyped
         plain, type_checker=integer
     )
-    validator = strict(_schema(paths.models() / "schema.json"))
+    validator = strict(_schema(schema))
     faults = sorted(validator.iter_errors(resolved), key=lambda fault: list(map(str, fault.path)))
     lines = []
     for fault in faults:
@@ -177,10 +194,10 @@ def check_schema(path: Path, resolved: Mapping[str, Any]) -> None:
         f"  {where}: found {shortened(value)}; allowed is a finite number, 0 or from "
         f"{_SMALLEST:g} to {_LARGEST:g} in size"
         for where, value in _numbers(resolved, "")
-        if where != "sampling.seed" and value != 0 and not _SMALLEST <= abs(value) <= _LARGEST
+        if not where.endswith("seed") and value != 0 and not _SMALLEST <= abs(value) <= _LARGEST
     ]
     if lines:
-        raise SpecError(f"{path.name} breaks models/schema.json:\n" + "\n".join(lines))
+        raise SpecError(f"{path.name} breaks {_where(schema)}:\n" + "\n".join(lines))
 
 
 def _numbers(value: object, where: str) -> Iterator[tuple[str, float]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +21,8 @@ import numpy as np
 from bayes_nmda import paths
 from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import SpecError
-from bayes_nmda.files import text_of, toml_of
-from bayes_nmda.spec.model_file import SUFFIX, locate, priors_needed, resolve
+from bayes_nmda.files import toml_of
+from bayes_nmda.spec.model_file import SUFFIX, check_schema, locate, priors_needed, resolve
 from bayes_nmda.spec.parameters import check_family, in_words
 from bayes_nmda.spec.priors import PARAMETERS, Prior
 from bayes_nmda.spec.spec import ModelSpec
@@ -203,7 +202,7 @@ def load_multiverse(name: str | Path) -> Multiverse:
     """
     path = _locate(name)
     table, _ = toml_of(path, SpecError)
-    _check_schema(path, table)
+    check_schema(path, table, schema=_folder() / "schema.json")
     tables, _ = resolve(locate(table["model"], paths.models()), ())
     choices = tuple(
         _choice(path, position, one, tables) for position, one in enumerate(table["choice"])
@@ -241,20 +240,6 @@ def _locate(name: str | Path) -> Path:
             "the path of a TOML file"
         )
     return path
-
-
-def _check_schema(path: Path, table: Mapping[str, Any]) -> None:
-    """Raise `SpecError` with every fault of a file: key path, and what the schema says of it."""
-    import jsonschema
-
-    schema = json.loads(text_of(_folder() / "schema.json", SpecError))
-    faults = jsonschema.Draft202012Validator(schema).iter_errors(table)
-    lines = [
-        f"  {'.'.join(map(str, fault.absolute_path)) or '(top level)'}: {fault.message[:200]}"
-        for fault in sorted(faults, key=lambda fault: list(map(str, fault.absolute_path)))
-    ]
-    if lines:
-        raise SpecError(f"{path.name} breaks models/multiverse/schema.json:\n" + "\n".join(lines))
 
 
 def _choice(

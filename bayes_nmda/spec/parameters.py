@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bayes_nmda.errors import SpecError
+from bayes_nmda.spec.covariate import COEFFICIENT, Covariate
 from bayes_nmda.spec.model_file import WITHIN_PERSON
 from bayes_nmda.spec.priors import FOR_SCALES, LOG_ODDS, Prior
 
@@ -31,7 +32,7 @@ def check_family(path: str, name: str, prior: Prior) -> None:
     """
     if name == WITHIN_PERSON:
         _check_correlation(path, prior)
-    elif name in {"overall", "baseline", "midpoint"}:
+    elif name in {"overall", "baseline", "midpoint"} or name.startswith(COEFFICIENT):
         allowed = ("normal", "student_t", *(["logistic"] if name == "midpoint" else []))
         if prior.distribution not in allowed:
             raise SpecError(
@@ -72,9 +73,48 @@ def _check_correlation(path: str, prior: Prior) -> None:
         )
 
 
-def in_words(name: str, prior: Prior, unit: str) -> str:
-    """Return the reading of a parameter's prior, in the unit of the effect or in its own."""
-    return prior.describe(_UNITS.get(name, unit))
+def in_words(name: str, prior: Prior, unit: str, per: str = "") -> str:
+    """Return the reading of a parameter's prior, in the unit of the effect or in its own.
+
+    That of a coefficient ends with what one unit of its covariate, ``per``, is called.
+    """
+    words = prior.describe(_UNITS.get(name, unit))
+    return f"{words} per {per}" if per else words
+
+
+def read_coefficients(
+    path: Path, unit: str, tables: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[str, Prior], ...]:
+    """Return the priors of the coefficients of covariates, read as `read_priors` does.
+
+    Raises
+    ------
+    SpecError
+        If two covariates have one name, one is declared in a way that has no meaning, or a prior
+        is of the wrong family or reads otherwise than it is.
+    """
+    found: dict[str, Prior] = {}
+    for number, table in enumerate(tables):
+        covariate = Covariate.from_mapping(table)
+        where = f"{path.name}: covariate[{number}] ({covariate.name})"
+        if covariate.coefficient in found:
+            raise SpecError(f"{where}.name: found it again; allowed is one covariate of a name")
+        if covariate.values and (covariate.transform, covariate.missing) != ("identity", "refuse"):
+            raise SpecError(
+                f"{where}.values: found numbers of words with transform "
+                f"{covariate.transform!r} and missing {covariate.missing!r}; allowed are "
+                "'identity' and 'refuse': an unknown word is not a normal number"
+            )
+        prior = Prior.from_mapping(f"{where}.prior", table["prior"])
+        check_family(f"{where}.prior", covariate.coefficient, prior)
+        words = in_words(covariate.coefficient, prior, unit, covariate.unit)
+        if prior.reading != words:
+            raise SpecError(
+                f"{where}.prior.reading: found {prior.reading!r}; its numbers say {words!r}: "
+                "write that"
+            )
+        found[covariate.coefficient] = prior
+    return tuple(found.items())
 
 
 def read_priors(

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from bayes_nmda import paths
 from bayes_nmda.errors import SpecError
+from bayes_nmda.spec.covariate import COEFFICIENT, Covariate
 from bayes_nmda.spec.model_file import (
     WITHIN_PERSON,
     check_schema,
@@ -26,7 +27,12 @@ from bayes_nmda.spec.model_file import (
     priors_needed,
     resolve,
 )
-from bayes_nmda.spec.parameters import check_family, in_words, read_priors
+from bayes_nmda.spec.parameters import (
+    check_family,
+    in_words,
+    read_coefficients,
+    read_priors,
+)
 from bayes_nmda.spec.priors import Prior
 from bayes_nmda.spec.settings import (
     Covariance,
@@ -73,6 +79,8 @@ class ModelSpec:
         An instrument in whose units a standardised difference is also told.
     supplement
         Results printed in abstracts that are added to the review's rows; None for none.
+    covariates
+        What true effects depend on beside their cell.
     files
         The files it was read from, the most general first, as names and SHA-256.
     """
@@ -95,6 +103,7 @@ class ModelSpec:
     gates: Gates
     familiar: Familiar | None = None
     supplement: Supplement | None = None
+    covariates: tuple[Covariate, ...] = ()
     extends: str | None = None
     files: tuple[tuple[str, str], ...] = ()
 
@@ -167,10 +176,61 @@ class ModelSpec:
             self.prior(name)
             prior = value if isinstance(value, Prior) else Prior.of(*value)
             check_family(f"with_prior({name})", name, prior)
-            changed[name] = dataclasses.replace(prior, reading=in_words(name, prior, self.unit))
+            per = {c.coefficient: c.unit for c in self.covariates}.get(name, "")
+            reading = in_words(name, prior, self.unit, per)
+            changed[name] = dataclasses.replace(prior, reading=reading)
         suffix = "+".join(sorted(priors))
         return dataclasses.replace(
             self, name=f"{self.name}+{suffix}", priors=tuple(changed.items()), extends=self.name
+        )
+
+    def with_covariate(
+        self, name: str, *, prior: PriorLike, level: str = "trial", **settings: Any
+    ) -> ModelSpec:
+        """Return a variant whose true effects also depend on a covariate.
+
+        Parameters
+        ----------
+        name
+            Its coefficient is ``coefficient_<name>``.
+        prior
+            Of the coefficient: a change of the effect for one unit of the covariate.
+        level
+            Where its column stands: ``"trial"``, ``"arm"`` or ``"contrast"``.
+        **settings
+            What else ``[[covariate]]`` of a model file takes: ``column`` (by default ``name``),
+            ``centre`` (``"mean"``), ``unit``, ``per``, ``transform``, ``values``, ``missing``,
+            ``source``.
+
+        Returns
+        -------
+        ModelSpec
+            Named after this one and the covariate.
+
+        Raises
+        ------
+        SpecError
+            If it breaks a rule of model files; the message says which.
+
+        Examples
+        --------
+        >>> from bayes_nmda import load_model
+        >>> spec = load_model("pain_intensity").with_covariate(
+        ...     "year", prior=("normal", 0, 10), per=10, unit="decade"
+        ... )
+        >>> spec.prior("coefficient_year").reading
+        '95 % between −19.6 and 19.6 points per decade'
+        """
+        told = {"column": name, "centre": "mean", "unit": "unit", "source": "Given in Python."}
+        told |= {"name": name, "level": level} | settings
+        given = prior if isinstance(prior, Prior) else Prior.of(*prior)
+        source = given.source or "Given in Python."
+        reading = in_words(COEFFICIENT + name, given, self.unit, str(told["unit"]))
+        table = told | {"prior": given.to_mapping() | {"source": source, "reading": reading}}
+        mapping = self.to_mapping()
+        mapping["covariate"] = [*mapping.get("covariate", ()), table]
+        return dataclasses.replace(
+            ModelSpec.from_mapping(f"{self.name}+{name}", mapping), extends=self.name
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -184,7 +244,14 @@ class ModelSpec:
             effect["reference_sd"] = self.reference_sd
         if self.familiar is not None:
             effect["familiar"] = dataclasses.asdict(self.familiar)
-        added = {} if self.supplement is None else {"supplement": self.supplement.to_mapping()}
+        added: dict[str, Any] = {}
+        if self.supplement is not None:
+            added["supplement"] = self.supplement.to_mapping()
+        if self.covariates:
+            added["covariate"] = [
+                c.to_mapping() | {"prior": self.prior(c.coefficient).to_mapping()}
+                for c in self.covariates
+            ]
         return {
             "schema_version": 1,
             "title": self.title,
@@ -195,7 +262,11 @@ class ModelSpec:
             "covariance": covariance,
             "structure": structure,
             "likelihood": dataclasses.asdict(self.likelihood),
-            "priors": {name: prior.to_mapping() for name, prior in self.priors},
+            "priors": {
+                name: prior.to_mapping()
+                for name, prior in self.priors
+                if not name.startswith(COEFFICIENT)
+            },
             "thresholds": self.thresholds.to_mapping(),
             "sampling": dataclasses.asdict(self.sampling),
             "gates": gates,
@@ -206,7 +277,9 @@ class ModelSpec:
         fields = {key: value for key, value in self.to_mapping().items() if key not in _WORDS}
         del fields["effect"]["scale"]
         added = fields.get("supplement", {"rows": {}})["rows"]
-        for table in (*fields.values(), *fields["priors"].values(), *added.values()):
+        of_covariates = [t for c in fields.get("covariate", ()) for t in (c, c["prior"])]
+        tables = (*fields.values(), *fields["priors"].values(), *added.values(), *of_covariates)
+        for table in tables:
             for key in _WORDS & table.keys() if isinstance(table, dict) else ():
                 del table[key]
         return fields
@@ -294,7 +367,10 @@ def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str],
         covariance=Covariance(**resolved["covariance"]),
         structure=Structure(**structure),
         likelihood=Likelihood(**resolved.get("likelihood", {})),
-        priors=read_priors(path, effect["unit"], priors_needed(resolved), resolved["priors"]),
+        priors=(
+            *read_priors(path, effect["unit"], priors_needed(resolved), resolved["priors"]),
+            *read_coefficients(path, effect["unit"], resolved.get("covariate", ())),
+        ),
         thresholds=Thresholds.from_mapping(resolved["thresholds"]),
         sampling=Sampling(**resolved["sampling"]),
         gates=Gates(**resolved["gates"]),
@@ -302,6 +378,7 @@ def _spec(path: Path, resolved: Mapping[str, Any], files: tuple[tuple[str, str],
         supplement=(
             Supplement.from_mapping(resolved["supplement"]) if "supplement" in resolved else None
         ),
+        covariates=tuple(map(Covariate.from_mapping, resolved.get("covariate", ()))),
         extends=resolved.get("extends"),
         files=files,
     )

@@ -38,8 +38,7 @@ def likelihood(
     draws: xr.Dataset, pain: EffectTable, layout: Layout, spec: ModelSpec
 ) -> xr.DataArray:
     errors = error_covariance(pain.covariance, layout, spec.structure.pooling)
-    yi = pain.frame["yi"].to_numpy(float)
-    return trial_log_likelihood(draws, yi, errors, layout, spec)
+    return trial_log_likelihood(draws, pain, errors, layout, spec)
 
 
 def test_the_likelihood_of_a_trial_is_a_multivariate_normal_with_its_deviation_integrated_out(

@@ -99,12 +99,12 @@ def test_the_likelihood_of_the_paired_trial_has_the_error_of_each_draw(
     draws = at_correlations(added)
     yi = added.frame["yi"].to_numpy()
     found = trial_log_likelihood(
-        draws, yi, added.covariance, layout, spec, scale=drawn_error_scale(draws, added)
+        draws, added, added.covariance, layout, spec, scale=drawn_error_scale(draws, added)
     )
     total = variance(added, position, R) + 3.0**2 + 4.0**2
     own = found.sel(trial="Amin 2003").to_numpy()[:, 0]
     np.testing.assert_allclose(own, stats.norm(0, total**0.5).logpdf(yi[position]))
-    plain = trial_log_likelihood(draws, yi, added.covariance, layout, spec)
+    plain = trial_log_likelihood(draws, added, added.covariance, layout, spec)
     others = [trial for trial in layout.trials if trial != "Amin 2003"]
     np.testing.assert_array_equal(found.sel(trial=others), plain.sel(trial=others))
 

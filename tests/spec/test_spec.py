@@ -43,7 +43,9 @@ def test_every_model_file_loads_and_names_the_file_it_came_from(name: str) -> No
     spec = load_model(name)
     assert spec.name == name
     assert spec.files[-1][0] == f"{name}.toml"
-    assert [key for key, _ in spec.priors] == list(priors_needed(spec.to_mapping()))
+    coefficients = [covariate.coefficient for covariate in spec.covariates]
+    needed = [*priors_needed(spec.to_mapping()), *coefficients]
+    assert [key for key, _ in spec.priors] == needed
     assert all(prior.source and prior.reading for _, prior in spec.priors)
 
 

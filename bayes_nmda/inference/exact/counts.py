@@ -33,8 +33,12 @@ from bayes_nmda.inference.exact.count_likelihood import (
 )
 from bayes_nmda.inference.exact.importance import Points, matched_proposal, pareto_k
 from bayes_nmda.model.counts import Counts
+from bayes_nmda.model.covariates import Covariates
+from bayes_nmda.spec.covariate import COEFFICIENT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.model.structure import Layout
     from bayes_nmda.spec.priors import Prior
@@ -59,6 +63,8 @@ _JITTER = 1e-12
 #: Points over the normal scores of tau, of an effect an SD, and how far its grid goes.
 _TAUS, _PER_SD, _LOWEST = 40, 5, 26.0
 _MOST_PLACES = 4000
+#: Weights fewer than these have no tail whose shape could be told.
+_TAIL = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +78,26 @@ class Parameters:
     location
         Prior of the location: normal, or Student-t, which is a normal whose precision is one
         more parameter.
+    coefficients
+        Names and priors of the coefficients of covariates, of the same two kinds.
     """
 
     names: tuple[str, ...]
     priors: tuple[Prior, ...]
     location: Prior
+    coefficients: tuple[tuple[str, Prior], ...] = ()
 
     @property
     def dimension(self) -> int:
         """Number of parameters."""
-        return len(self.names) + (self.location.distribution == "student_t")
+        means = (self.location, *(prior for _, prior in self.coefficients))
+        return len(self.names) + sum(prior.distribution == "student_t" for prior in means)
 
     def at(self, z: Floats) -> dict[str, Floats]:
-        """Return each parameter at normal scores (point, parameter), and ``sd_location``."""
+        """Return each parameter at normal scores (point, parameter), and SDs of means.
+
+        These are ``sd_location`` and, of each coefficient, ``sd_`` and its name.
+        """
         from scipy.special import gammaincinv, ndtr
 
         u = np.clip(ndtr(z), 1e-300, 1 - 1e-15)
@@ -92,12 +105,16 @@ class Parameters:
             name: np.asarray(prior.quantile(u[:, column]))
             for column, (name, prior) in enumerate(zip(self.names, self.priors, strict=True))
         }
-        numbers = dict(self.location.parameters)
-        scale = np.full(len(z), numbers["scale"])
-        if self.location.distribution == "student_t":
-            half = numbers["df"] / 2
-            scale = scale / np.sqrt(gammaincinv(half, u[:, -1]) / half)
-        return found | {"sd_location": scale}
+        used = len(self.names)
+        for name, prior in (("location", self.location), *self.coefficients):
+            numbers = dict(prior.parameters)
+            scale = np.full(len(z), numbers["scale"])
+            if prior.distribution == "student_t":
+                half = numbers["df"] / 2
+                scale = scale / np.sqrt(gammaincinv(half, u[:, used]) / half)
+                used += 1
+            found[f"sd_{name}"] = scale
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,11 +160,16 @@ class Joint:
     trial: int
     rows: Integers
 
-    def root(self, tau: Floats, visit: Floats) -> Floats:
-        """Return the root of the covariance of its deviations, shape (P, d, d)."""
+    def root(self, tau: Floats, visit: Floats, unknown: Floats | None = None) -> Floats:
+        """Return the root of the covariance of its deviations, shape (P, d, d).
+
+        That of what ``unknown`` values of covariates add is part of it.
+        """
         covariance = (
             tau[:, None, None] ** 2 * self.comparison + visit[:, None, None] ** 2 * self.visit
         )
+        if unknown is not None:
+            covariance = covariance + unknown
         size = len(self.cells)
         trace = np.trace(covariance, axis1=1, axis2=2)[:, None, None]
         return np.linalg.cholesky(covariance + _JITTER * trace * np.eye(size))
@@ -168,6 +190,10 @@ class Hierarchy:
         The trials.
     scatter
         Names of the standard deviations of a trial: between trials, and between its timepoints.
+    covariates
+        What true effects depend on beside their level, by contrast of the effect table.
+    coefficients
+        Prior means of their coefficients, shape (covariate,).
     most_spread
         Upper end of the overdispersion; 0 where there is none.
     """
@@ -177,6 +203,8 @@ class Hierarchy:
     singles: tuple[Single, ...]
     joints: tuple[Joint, ...]
     scatter: tuple[str, ...]
+    covariates: Covariates
+    coefficients: Floats
     most_spread: float = 0.0
 
     @property
@@ -190,9 +218,34 @@ class Hierarchy:
         jitter = _JITTER * scales["sd_location"][:, None, None] ** 2
         return np.asarray(total + jitter * np.eye(self.levels))
 
-    def deviation(self, scales: dict[str, Floats]) -> Floats:
-        """Return the variance of the deviation of a trial with one contrast, shape (P,)."""
-        return np.asarray(sum(scales[name] ** 2 for name in self.scatter))
+    def deviation(self, scales: dict[str, Floats], row: int | None = None) -> Floats:
+        """Return the variance of the deviation of a trial with one contrast, shape (P,).
+
+        With the row of the contrast, what an unknown value of a covariate adds is part of it.
+        """
+        total = np.asarray(sum(scales[name] ** 2 for name in self.scatter))
+        if row is None or not self.covariates.any_unknown:
+            return total
+        own = self.covariates.subset(np.array([row])).covariance(self._coefficients(scales))
+        return np.asarray(total + own[:, 0, 0])
+
+    def shift(self, scales: dict[str, Floats]) -> Floats:
+        """Return what covariates add to each contrast, shape (P, contrast)."""
+        return self.covariates.shift(self._coefficients(scales))
+
+    def joint_root(self, joint: Joint, scales: dict[str, Floats]) -> Floats:
+        """Return the root of the covariance of the deviations of a trial, shape (P, d, d)."""
+        tau = scales[self.scatter[0]]
+        visit = scales[self.scatter[1]] if len(self.scatter) > 1 else np.zeros(len(tau))
+        unknown = None
+        if self.covariates.any_unknown:
+            of = self.covariates.subset(joint.rows)
+            unknown = of.covariance(self._coefficients(scales))
+        return joint.root(tau, visit, unknown)
+
+    def _coefficients(self, scales: dict[str, Floats]) -> Floats:
+        columns = [scales[name] for name in self.covariates.names]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(scales[self.scatter[0]]), 0))
 
     def curves(self, scales: dict[str, Floats]) -> list[Curve]:
         """Return the curve of each trial with one contrast, at the overdispersion of each point."""
@@ -209,39 +262,59 @@ class _Given:
     """A hierarchy at P points: roots of covariances and curves, in coordinates of unit scale.
 
     ``lift[i]`` takes coordinates to the mean effect of a trial with one contrast, shape (P, q);
-    ``joint[i]`` to the true effects of one with more, shape (P, d, q).
+    ``joint[i]`` to the true effects of one with more, shape (P, d, q). ``place`` is where they
+    are at coordinates of zero, shape (P,) and (P, d), and ``variance[i]`` that of the deviation of
+    a trial with one contrast, shape (P,).
     """
 
     root: Floats
     lift: list[Floats]
     joint: list[Floats]
+    place: list[Floats]
+    joint_place: list[Floats]
     curves: list[Curve]
-    variance: Floats
+    variance: list[Floats]
     spread: Floats | None
 
     @classmethod
     def of(cls, hierarchy: Hierarchy, scales: dict[str, Floats]) -> _Given:
         points, levels = len(scales["sd_location"]), hierarchy.levels
         root = np.linalg.cholesky(hierarchy.covariance(scales))
-        size = levels + sum(len(joint.cells) for joint in hierarchy.joints)
+        covariates = hierarchy.covariates
+        first = levels + len(covariates.names)
+        size = first + sum(len(joint.cells) for joint in hierarchy.joints)
+        # what covariates add to each contrast for a coordinate of 1, shape (P, contrast, covariate)
+        slope = np.zeros((points, *covariates.values.shape))
+        for column, name in enumerate(covariates.names):
+            slope[:, :, column] = scales[f"sd_{name}"][:, None] * covariates.values[:, column]
         lift = []
         for single in hierarchy.singles:
             row = np.zeros((points, size))
             row[:, :levels] = root[:, single.levels].mean(axis=1)
+            row[:, levels : levels + slope.shape[2]] = slope[:, single.row]
             lift.append(row)
-        joints, first = [], levels
-        visit = np.zeros(points)
-        if len(hierarchy.scatter) > 1:
-            visit = scales[hierarchy.scatter[1]]
+        joints = []
         for joint in hierarchy.joints:
             rows = np.zeros((points, len(joint.cells), size))
             rows[:, :, :levels] = root[:, joint.cells]
+            rows[:, :, levels : levels + slope.shape[2]] = slope[:, joint.rows]
             last = first + len(joint.cells)
-            rows[:, :, first:last] = joint.root(scales[hierarchy.scatter[0]], visit)
+            rows[:, :, first:last] = hierarchy.joint_root(joint, scales)
             joints.append(rows)
             first = last
-        curves, spread = hierarchy.curves(scales), scales.get("overdispersion")
-        return cls(root, lift, joints, curves, hierarchy.deviation(scales), spread)
+        place = hierarchy.location + covariates.shift(
+            np.broadcast_to(hierarchy.coefficients, (points, len(covariates.names)))
+        )
+        return cls(
+            root,
+            lift,
+            joints,
+            [place[:, single.row] for single in hierarchy.singles],
+            [place[:, joint.rows] for joint in hierarchy.joints],
+            hierarchy.curves(scales),
+            [hierarchy.deviation(scales, single.row) for single in hierarchy.singles],
+            scales.get("overdispersion"),
+        )
 
     def some(self, points: Integers) -> _Given:
         """Return the same at some points, which may repeat."""
@@ -251,8 +324,10 @@ class _Given:
             self.root[points],
             [lift[points] for lift in self.lift],
             [rows[points] for rows in self.joint],
+            [place[points] for place in self.place],
+            [place[points] for place in self.joint_place],
             [c if c.curves == 1 else _some(c, points) for c in self.curves],
-            self.variance[points],
+            [variance[points] for variance in self.variance],
             None if self.spread is None else self.spread[points],
         )
 
@@ -264,31 +339,35 @@ class _Given:
         """Return the log likelihood at coordinates (P, D, q), shape (P, D)."""
         points, draws, _ = w.shape
         total = np.zeros((points, draws))
-        for lift, curve in zip(self.lift, self.curves, strict=True):
-            mean = hierarchy.location + np.einsum("pdq,pq->pd", w, lift)
-            total += log_average(curve, mean, self.variance)[0]
-        for joint, rows in zip(hierarchy.joints, self.joint, strict=True):
-            theta = hierarchy.location + np.einsum("pdq,pkq->pdk", w, rows)
+        for lift, place, curve, variance in self._single():
+            mean = place[:, None] + np.einsum("pdq,pq->pd", w, lift)
+            total += log_average(curve, mean, variance)[0]
+        for joint, rows, at in zip(hierarchy.joints, self.joint, self.joint_place, strict=True):
+            theta = at[:, None] + np.einsum("pdq,pkq->pdk", w, rows)
             flat = theta.reshape(points * draws, -1)
             spread = None if self.spread is None else np.repeat(self.spread, draws)
             for table, places in joint.tables:
                 total += table.value(flat[:, places], spread).reshape(points, draws)
         return total
 
+    def _single(self) -> Iterator[tuple[Floats, Floats, Curve, Floats]]:
+        """Return lift, place, curve and variance of each trial with one contrast."""
+        return zip(self.lift, self.place, self.curves, self.variance, strict=True)
+
     def newton(self, hierarchy: Hierarchy, w: Floats) -> tuple[Floats, Floats, Floats]:
         """Return log posterior, gradient and negative Hessian at coordinates (P, q)."""
         value = -0.5 * (w**2).sum(axis=1)
         gradient, precision = -w, np.tile(np.eye(self.size), (len(w), 1, 1))
-        for lift, curve in zip(self.lift, self.curves, strict=True):
-            mean = hierarchy.location + (w * lift).sum(axis=1)
-            found = [x[:, 0] for x in log_average(curve, mean[:, None], self.variance, slopes=True)]
+        for lift, place, curve, variance in self._single():
+            mean = place + (w * lift).sum(axis=1)
+            found = [x[:, 0] for x in log_average(curve, mean[:, None], variance, slopes=True)]
             value = value + found[0]
             gradient = gradient + found[1][:, None] * lift
             # a beta-binomial is not log-concave far out: never let it add negative precision
             bend = np.maximum(-found[2], 0.0)
             precision += bend[:, None, None] * lift[:, :, None] * lift[:, None, :]
-        for joint, rows in zip(hierarchy.joints, self.joint, strict=True):
-            theta = hierarchy.location + np.einsum("pq,pkq->pk", w, rows)
+        for joint, rows, centre in zip(hierarchy.joints, self.joint, self.joint_place, strict=True):
+            theta = centre + np.einsum("pq,pkq->pk", w, rows)
             for table, places in joint.tables:
                 at = table.at(theta[:, places], self.spread)
                 some = rows[:, places]
@@ -301,7 +380,7 @@ class _Given:
 
 def _modes(given: _Given, hierarchy: Hierarchy) -> tuple[Floats, Floats, Floats]:
     """Return the mode at each point, the root of the precision there, and the log posterior."""
-    points = len(given.variance)
+    points = len(given.root)
     w = np.zeros((points, given.size))
     value, gradient, precision = given.newton(hierarchy, w)
     active = np.arange(points)
@@ -403,7 +482,8 @@ def integrate(
     FitError
         If the data have no likelihood anywhere.
     """
-    if hierarchy.levels == 1 and not hierarchy.joints and parameters.names == ("tau",):
+    alone = hierarchy.levels == 1 and not hierarchy.joints and not hierarchy.covariates
+    if alone and parameters.names == ("tau",):
         return _on_grid(hierarchy, parameters)
     return _sampled(hierarchy, parameters, seed, points, replicates)
 
@@ -436,12 +516,18 @@ def _sampled(
     levels = hierarchy.levels
     level = hierarchy.location + np.einsum("pdq,plq->pdl", w[:, :, :levels], given.root)
     theta: dict[int, Floats] = {}
-    for joint, rows in zip(hierarchy.joints, given.joint, strict=True):
-        values = hierarchy.location + np.einsum("pdq,pkq->pdk", w, rows)
+    for joint, rows, place in zip(hierarchy.joints, given.joint, given.joint_place, strict=True):
+        values = place[:, None] + np.einsum("pdq,pkq->pdk", w, rows)
         theta |= {int(r): values[:, :, k].ravel() for k, r in enumerate(joint.rows)}
+    coefficients = {
+        name: (mean + scales[f"sd_{name}"][:, None] * w[:, :, levels + column]).ravel()
+        for column, (name, mean) in enumerate(
+            zip(hierarchy.covariates.names, hierarchy.coefficients, strict=True)
+        )
+    }
     return Weighted(
         found,
-        {name: np.repeat(values, draws) for name, values in scales.items()},
+        {name: np.repeat(values, draws) for name, values in scales.items()} | coefficients,
         level.reshape(-1, levels),
         np.zeros(len(found.weight)),
         theta,
@@ -469,9 +555,17 @@ def _away(size: int, points: int, replicates: int, seed: int) -> tuple[Floats, F
 
 
 def _weighed(z: Floats, log_likelihood: Floats, log_weight: Floats, replicates: int) -> Points:
-    """Return points of (point, draw) with their weights and the scatter between replicates."""
+    """Return points of (point, draw) with their weights and the scatter between replicates.
+
+    The shape of the tail is that of scales' weights or of draws' weights at a point of the scales,
+    whichever is longer: all draws at one point have its weight in common, so that a tail of all
+    weights together would consist of a few points that come many times.
+    """
     top = log_weight.max()
     raw = np.exp(log_weight - top).ravel()
+    with np.errstate(divide="ignore"):
+        of_point = np.log(np.exp(log_weight - top).mean(axis=1))
+    of_draw = (log_weight - top - of_point[:, None])[np.isfinite(of_point)]
     by_replicate = raw.reshape(replicates, -1).mean(axis=1)
     average = float(by_replicate.mean())
     return Points(
@@ -481,7 +575,7 @@ def _weighed(z: Floats, log_likelihood: Floats, log_weight: Floats, replicates: 
         replicate=np.repeat(np.arange(replicates), len(raw) // replicates),
         log_marginal=float(top + np.log(average)),
         log_marginal_error=float(np.std(by_replicate, ddof=1) / np.sqrt(replicates) / average),
-        pareto_k=pareto_k(log_weight.ravel()),
+        pareto_k=max(pareto_k(part) for part in (of_point, of_draw.ravel()) if len(part) >= _TAIL),
     )
 
 
@@ -587,15 +681,15 @@ def hierarchies(
     One, or one for each cell where cells are analysed alone.
     """
     counts = Counts.of(effects.frame, layout, spec.structure.pooling)
+    given = (spec, layout, counts, Covariates.of(spec, effects.frame))
     if spec.structure.pooling != "none":
-        return [(_hierarchy(spec, layout, counts, None), np.arange(len(layout.cells)))]
-    return [
-        (_hierarchy(spec, layout, counts, cell), np.array([cell]))
-        for cell in range(len(layout.cells))
-    ]
+        return [(_hierarchy(*given, None), np.arange(len(layout.cells)))]
+    return [(_hierarchy(*given, cell), np.array([cell])) for cell in range(len(layout.cells))]
 
 
-def _hierarchy(spec: ModelSpec, layout: Layout, counts: Counts, alone: int | None) -> Hierarchy:
+def _hierarchy(
+    spec: ModelSpec, layout: Layout, counts: Counts, covariates: Covariates, alone: int | None
+) -> Hierarchy:
     pooling, structure = spec.structure.pooling, spec.structure
     location = dict(spec.prior("overall").parameters)["loc"]
     priors = dict(spec.priors)
@@ -654,7 +748,9 @@ def _hierarchy(spec: ModelSpec, layout: Layout, counts: Counts, alone: int | Non
             trial_r = layout.comparison_groups.correlation(within)[np.ix_(of, of)]
             visit_r = layout.contrast_groups.correlation(within)[np.ix_(rows, rows)]
         joints.append(Joint(tuple(found), cells, trial_r, visit_r, trial, rows))
-    return Hierarchy(location, shares, tuple(singles), tuple(joints), scatter, most)
+    means = np.array([dict(priors[name].parameters)["loc"] for name in covariates.names])
+    parts = (tuple(singles), tuple(joints))
+    return Hierarchy(location, shares, *parts, scatter, covariates, means, most)
 
 
 @lru_cache(maxsize=512)
@@ -729,12 +825,11 @@ def conditional_levels(
 
 def parameters_of(spec: ModelSpec) -> Parameters:
     """Return what is integrated numerically."""
-    skipped = {"overall", "midpoint"}
-    pairs = [
-        (name, prior)
-        for name, prior in spec.priors
-        if name not in skipped and not name.startswith("baseline")
-    ]
+    skipped = ("overall", "midpoint", "baseline", COEFFICIENT)
+    pairs = [(name, prior) for name, prior in spec.priors if not name.startswith(skipped)]
     return Parameters(
-        tuple(name for name, _ in pairs), tuple(p for _, p in pairs), spec.prior("overall")
+        tuple(name for name, _ in pairs),
+        tuple(prior for _, prior in pairs),
+        spec.prior("overall"),
+        tuple((name, prior) for name, prior in spec.priors if name.startswith(COEFFICIENT)),
     )

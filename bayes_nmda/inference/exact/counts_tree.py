@@ -130,6 +130,12 @@ def fit_exact_counts(
     }
 
 
+def _named(spec: ModelSpec) -> tuple[str, ...]:
+    """Return the parameters that stand in a posterior: standard deviations and coefficients."""
+    parameters = parameters_of(spec)
+    return (*parameters.names, *(name for name, _ in parameters.coefficients))
+
+
 def _alone(spec: ModelSpec) -> bool:
     return spec.structure.pooling == "none"
 
@@ -156,9 +162,10 @@ def _posterior(
         level = weighted.level[points] + blur
         effect[:, part.cells] = level[:, part.level_of_cell]
         at = {name: values[points] for name, values in weighted.scales.items()}
-        variance = part.hierarchy.deviation(at)
+        shift = part.hierarchy.shift(at)
         for single, curve in zip(part.hierarchy.singles, part.hierarchy.curves(at), strict=True):
-            mean = level[:, single.levels].mean(axis=1)
+            mean = level[:, single.levels].mean(axis=1) + shift[:, single.row]
+            variance = part.hierarchy.deviation(at, single.row)
             theta[:, single.row] = drawn_effects(curve, mean, variance, rng)
         for row, own in weighted.theta.items():
             theta[:, row] = own[points]
@@ -166,12 +173,14 @@ def _posterior(
         scales.append(at)
     rest = np.isnan(theta)
     if rest.any():  # contrasts of tables that say nothing: what is expected of any trial
-        theta = np.where(rest, _anything(effect, scales, layout, spec, rng), theta)
+        shift = parts[0].hierarchy.shift(scales[0])
+        theta = np.where(rest, shift + _anything(effect, scales, layout, spec, rng), theta)
     values: dict[str, Floats] = {"effect": effect, "theta": theta}
     if _alone(spec):
         values["tau"] = np.stack([at["tau"] for at in scales], axis=1)
+        values |= {name: scales[0][name] for name in parts[0].hierarchy.covariates.names}
     else:
-        values |= {name: scales[0][name] for name in parameters_of(spec).names}
+        values |= {name: scales[0][name] for name in _named(spec)}
         middle, width = conditional_levels(parts[0].hierarchy, scales[0], effect, layout, spec)
         for name in ("overall", "partition_effect"):
             away = rng.standard_normal(width[name].shape)
@@ -254,6 +263,7 @@ def _prior(
     from scipy.stats import qmc
 
     parameters, half = parameters_of(spec), PRIOR_DRAWS // 2
+    covariates, at_mean = parts[0].hierarchy.covariates, parts[0].hierarchy.coefficients
     location = dict(spec.prior("overall").parameters)["loc"]
     cells = len(layout.cells)
 
@@ -274,6 +284,7 @@ def _prior(
         tau = np.stack([at["tau"] for at in scales], axis=1)
         deviation = tau[:, layout.cell_of_contrast] * mirrored(len(layout.contrasts))
         values = {"effect": effect, "tau": tau}
+        at = scales[0]
     else:
         at = scales_of(0)
         zero = np.zeros(2 * half)
@@ -295,6 +306,12 @@ def _prior(
         values = {name: at[name] for name in parameters.names}
         values |= {"overall": overall[:, 0], "partition_effect": partition, "effect": effect}
     values["theta"] = effect[:, layout.cell_of_contrast] + deviation
+    if covariates:
+        drawn = at_mean + np.stack([at[f"sd_{name}"] for name in covariates.names], axis=1) * (
+            mirrored(len(covariates.names))
+        )
+        values |= dict(zip(covariates.names, drawn.T, strict=True))
+        values["theta"] = values["theta"] + covariates.shift(drawn)
     if spec.likelihood.family != "conditional":
         u = rng.random((2 * half, len(counts.labels)))
         values["midpoint"] = np.asarray(spec.prior("midpoint").quantile(u))
@@ -334,10 +351,7 @@ def _points(part: Part, spec: ModelSpec, layout: Layout) -> dict[str, tuple[Any,
     out: dict[str, tuple[Any, Any]] = {
         "weight": ("point", some.points.weight),
         "replicate": ("point", some.points.replicate.astype(np.int16)),
-        **{
-            name: ("point", some.scales[name].astype(np.float32))
-            for name in parameters_of(spec).names
-        },
+        **{name: ("point", some.scales[name].astype(np.float32)) for name in _named(spec)},
     }
     by_cell = {"effect_mean": effect, "effect_sd": width}
     by_cell |= {"new_trial_mean": effect, "new_trial_sd": spread}

@@ -66,6 +66,12 @@ def obstacle(spec: ModelSpec) -> str | None:
             f"structure.trial_effects is {spec.structure.trial_effects!r} with counts, whose "
             "deviations are then neither normal nor few"
         )
+    unknown = [c.name for c in spec.covariates if c.missing == "normal"]
+    if unknown and spec.likelihood.family != "normal":
+        return (
+            f"unknown values of {', '.join(unknown)} are parameters, whose product with a "
+            "coefficient is not normal with counts"
+        )
     family = spec.prior("overall").distribution
     if family not in {"normal", "student_t"}:
         return f"the prior of overall is {family!r}; allowed are 'normal' and 'student_t'"

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayes_nmda.inference.exact.gaussian import SCALES
 from bayes_nmda.inference.exact.matrices import Floats
+from bayes_nmda.spec.covariate import COEFFICIENT
 from bayes_nmda.spec.model_file import WITHIN_PERSON
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Family:
         Prior of the mean: a Student-t one is a normal whose precision is one more parameter.
     within
         Prior of the correlation within people; None where no error depends on it.
+    coefficients
+        Priors of the coefficients of covariates.
     degrees_of_freedom
         Of Student-t trial effects; None where they are normal.
     trials
@@ -42,6 +45,7 @@ class Family:
     priors: tuple[Prior, ...]
     overall: Prior
     within: Prior | None = None
+    coefficients: tuple[tuple[str, Prior], ...] = ()
     degrees_of_freedom: float | None = None
     trials: int = 0
 
@@ -55,6 +59,7 @@ class Family:
             tuple(spec.prior(name) for name in names),
             spec.prior("overall"),
             dict(spec.priors).get(WITHIN_PERSON),
+            tuple((name, prior) for name, prior in spec.priors if name.startswith(COEFFICIENT)),
             spec.structure.degrees_of_freedom if odd else None,
             trials if odd else 0,
         )
@@ -63,7 +68,7 @@ class Family:
     def common(self) -> int:
         """Number of parameters that are not those of one trial; they come first."""
         means = self.overall.distribution == "student_t"
-        return len(self.names) + means + (self.within is not None)
+        return len(self.names) + means + (self.within is not None) + len(self.coefficients)
 
     @property
     def dimension(self) -> int:
@@ -73,8 +78,8 @@ class Family:
     def scales(self, z: Floats) -> Floats:
         """Return scales (point, column) at normal scores (point, parameter).
 
-        Columns `SCALES`; then, where the model has them, the correlation within people, and the
-        squared width of each trial and of a new one.
+        Columns `SCALES`; then, where the model has them, the correlation within people, the
+        coefficient of each covariate, and the squared width of each trial and of a new one.
         """
         from scipy.special import gammaincinv, ndtr
 
@@ -93,6 +98,9 @@ class Family:
         columns = [scales]
         if self.within is not None:
             columns.append(self.within.quantile(u[:, [used]]))
+            used += 1
+        for _, prior in self.coefficients:
+            columns.append(np.asarray(prior.quantile(u[:, [used]])))
             used += 1
         if self.degrees_of_freedom is not None:
             half = self.degrees_of_freedom / 2

@@ -7,8 +7,8 @@ covariance, X the incidence of cells and K the prior covariance of cell effects,
 M = X'S⁻¹X and g = X'S⁻¹r, and one system I + MK of the size of the cells remains. Nothing is
 divided by an SD: all of them may be zero.
 
-Two things may differ from point to point beside the SDs: errors that depend on the correlation
-within people, and in Student-t trial effects the width of each trial.
+Three things may differ from point to point beside the SDs: errors that depend on the correlation
+within people, coefficients of covariates, and in Student-t trial effects the width of each trial.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_nmda.inference.exact.matrices import Floats, Integers, blocks, check_errors, root
+from bayes_nmda.model.covariates import Covariates
 from bayes_nmda.model.likelihoods import error_covariance, error_scale
 from bayes_nmda.model.structure import Layout
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 
 #: First columns of an array of scales; the last is the SD of the prior of the overall mean. A
-#: column with the correlation within people may follow, then one for each trial with its width
-#: squared.
+#: column with the correlation within people may follow, then one for each covariate with its
+#: coefficient, then one for each trial with its width squared.
 SCALES = ("tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint", "sd_overall")
 _LOG_2PI = float(np.log(2 * np.pi))
 #: Points whose matrices fit into the cache of a processor.
@@ -81,6 +82,8 @@ class Gaussian:
         Where each set of rows that share nothing with others begins, and the number of rows.
     trial
         Trial of each contrast, shape (contrast,).
+    covariates
+        What true effects depend on beside their cell, rows as here.
     within
         What the errors owe to the correlation within people; None where it is known.
     """
@@ -96,6 +99,7 @@ class Gaussian:
     order: Integers
     block_starts: Integers
     trial: Integers
+    covariates: Covariates
     within: WithinPerson | None = None
 
     @classmethod
@@ -117,7 +121,11 @@ class Gaussian:
             of = layout.comparison_of_contrast
             trial = layout.comparison_groups.correlation(within)[np.ix_(of, of)]
             visit = layout.contrast_groups.correlation(within)
-        order, starts = blocks((errors != 0) | (trial != 0) | (visit != 0))
+        covariates = Covariates.of(spec, effects.frame)
+        linked = (errors != 0) | (trial != 0) | (visit != 0)
+        for column in range(len(covariates.names)):
+            linked = linked | (covariates.shared(column) != 0)
+        order, starts = blocks(linked)
         square = np.ix_(order, order)
         return cls(
             yi=yi[order],
@@ -131,6 +139,7 @@ class Gaussian:
             order=order,
             block_starts=starts,
             trial=layout.trial_of_contrast[order],
+            covariates=covariates.subset(order),
             within=None if effects.within_person is None else effects.within_person.subset(order),
         )
 
@@ -138,7 +147,10 @@ class Gaussian:
         """Return the analysis of one cell alone."""
         rows = np.flatnonzero(self.cell == position)
         square = np.ix_(rows, rows)
-        within, starts = blocks(self.errors[square] != 0)
+        linked = self.errors[square] != 0
+        for column in range(len(self.covariates.names)):
+            linked = linked | (self.covariates.shared(column)[square] != 0)
+        within, starts = blocks(linked)
         rows = rows[within]
         square = np.ix_(rows, rows)
         zero = np.zeros(1, dtype=np.intp)
@@ -154,18 +166,33 @@ class Gaussian:
             order=self.order[rows],
             block_starts=starts,
             trial=self.trial[rows],
+            covariates=self.covariates.subset(rows),
             within=None if self.within is None else self.within.subset(rows),
         )
 
     def log_likelihood(self, scales: Floats) -> Floats:
         """Return the log density of the data at each vector of scales (point, scale)."""
-        residual = self.yi - self.loc
+        parts = [scales[first : first + _CHUNK] for first in range(0, len(scales), _CHUNK)]
         return np.concatenate(
-            [
-                self._given(scales[first : first + _CHUNK]).log_likelihood(residual)
-                for first in range(0, len(scales), _CHUNK)
-            ]
+            [self._given(part).log_likelihood(self.residual(part)) for part in parts]
         )
+
+    def residual(self, scales: Floats) -> Floats:
+        """Return effects less prior mean and what covariates add, (contrast,) or (point, …)."""
+        if not self.covariates:
+            return self.yi - self.loc
+        return self.yi - self.loc - self._shift(scales)
+
+    def _shift(self, scales: Floats) -> Floats:
+        """Return what covariates add to each contrast, shape (point or 1, contrast)."""
+        if not self.covariates:
+            return np.zeros((1, len(self.yi)))
+        return self.covariates.shift(self.coefficients(scales))
+
+    def coefficients(self, scales: Floats) -> Floats:
+        """Return the coefficients of covariates, shape (point, covariate)."""
+        first = len(SCALES) + (self.within is not None)
+        return scales[:, first : first + len(self.covariates.names)]
 
     def moments(self, scales: Floats, *, contrasts: bool = False) -> Moments:
         """Return likelihood and conditional moments at each vector of scales (point, scale).
@@ -195,7 +222,7 @@ class Gaussian:
 
     def _moments(self, scales: Floats, *, contrasts: bool) -> Moments:
         given = self._given(scales)
-        residual = self.yi - self.loc
+        residual = self.residual(scales)
         levels = given.shared_with_cells(self)
         weight = given.weight_of(residual)
         mean = self.loc + np.einsum("plc,pc->pl", levels, weight)
@@ -212,7 +239,7 @@ class Gaussian:
         if contrasts:
             back = np.argsort(self.order)
             theta, variance = given.contrasts(residual, weight)
-            means["theta"] = self.loc + theta[:, back]
+            means["theta"] = self.loc + (theta + self._shift(scales))[:, back]
             sds["theta"] = np.sqrt(np.maximum(variance, 0.0))[:, back]
         return Moments(given.log_likelihood(residual), means, sds)
 
@@ -257,7 +284,8 @@ class Gaussian:
         levels, deviation = self._prior_levels(scales, unit)
         noise = unit(len(self.yi)) @ np.linalg.cholesky(self.errors).T * self._error_scale(scales)
         effect = levels[:, 1 + self._partitions :]
-        residual = self.yi - effect[:, self.cell] - deviation - noise
+        shift = self._shift(scales)
+        residual = self.yi - shift - effect[:, self.cell] - deviation - noise
         # points with the same scales stand together: nothing is factorised twice
         first = np.ones(size, dtype=bool)
         first[1:] = (scales[1:] != scales[:-1]).any(axis=1)
@@ -269,7 +297,7 @@ class Gaussian:
         left = given.solve(residual - cells[:, self.cell])
         levels = levels + change
         effect = levels[:, 1 + self._partitions :]
-        theta = effect[:, self.cell] + deviation + given.deviations(left)
+        theta = shift + effect[:, self.cell] + deviation + given.deviations(left)
         return self._named(levels, theta)
 
     def prior_draws(self, scales: Floats, scores: Floats) -> dict[str, Floats]:
@@ -291,13 +319,15 @@ class Gaussian:
 
         levels, deviation = self._prior_levels(scales, unit)
         effect = levels[:, 1 + self._partitions :]
-        return self._named(levels, effect[:, self.cell] + deviation)
+        shift = self._shift(scales)
+        return self._named(levels, shift + effect[:, self.cell] + deviation)
 
     @property
     def prior_width(self) -> int:
         """Number of standard normal numbers behind one prior draw."""
         drugs = int(self.drug.max()) + 1
-        return 1 + drugs + self._partitions + len(self.partition) + 2 * len(self.yi)
+        unknown = int(sum(part.shape[1] for part in self.covariates.unknown))
+        return 1 + drugs + self._partitions + len(self.partition) + 2 * len(self.yi) + unknown
 
     @property
     def _partitions(self) -> int:
@@ -324,11 +354,16 @@ class Gaussian:
         trial = unit(n) @ root(self.trial_correlation).T
         visit = unit(n) @ root(self.visit_correlation).T
         trial = trial * np.sqrt(self.widths(scales))
-        return np.hstack([overall, partition, effect]), tau * trial + sd_visit * visit
+        deviation = tau * trial + sd_visit * visit
+        for column, part in enumerate(self.covariates.unknown):
+            if part.shape[1]:
+                own = self.coefficients(scales)[:, [column]]
+                deviation = deviation + own * (unit(part.shape[1]) @ part.T)
+        return np.hstack([overall, partition, effect]), deviation
 
     def widths(self, scales: Floats) -> Floats:
         """Return by what the variance of each contrast's trial exceeds tau squared: 1, mostly."""
-        first = len(SCALES) + (self.within is not None)
+        first = len(SCALES) + (self.within is not None) + len(self.covariates.names)
         if scales.shape[1] == first:
             return np.ones((1, len(self.yi)))
         return scales[:, first + self.trial]
@@ -404,6 +439,11 @@ class _Given:
                 * (gaussian.trial_correlation[pick] * (loose[..., :, None] * loose[..., None, :]))
                 + visit2[:, None, None, None] * gaussian.visit_correlation[pick]
             )
+            if gaussian.covariates.any_unknown:
+                coefficients = gaussian.coefficients(scales)
+                for column in range(coefficients.shape[1]):
+                    squared = coefficients[:, column, None, None, None] ** 2
+                    spread = spread + squared * gaussian.covariates.shared(column)[pick]
             errors = gaussian.errors[pick] * (own[..., :, None] * own[..., None, :])
             precision, log_of = _inverse(spread + errors)
             log_det += log_of.sum(axis=1)

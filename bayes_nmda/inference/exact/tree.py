@@ -199,6 +199,7 @@ def _posterior(
         "effect": np.hstack([part["effect"] for part in drawn]),
         "theta": _by_contrast(exact, [part["theta"] for part in drawn]),
         "tau": np.stack([column[:, 0] for column in columns], axis=1),
+        **_coefficients(exact, columns[0]),
     }
     statistics = {"point": np.stack(chosen, axis=1), "log_weight": np.stack(weights, axis=1)}
     return _dataset(values, exact, shape), _dataset(statistics, exact, shape)
@@ -208,7 +209,13 @@ def _named_scales(exact: ExactPosterior, scales: Floats) -> dict[str, Floats]:
     found = {name: scales[:, SCALES.index(name)] for name in exact.family.names}
     if exact.family.within is not None:
         found[WITHIN_PERSON] = scales[:, len(SCALES)]
-    return found
+    return found | _coefficients(exact, scales)
+
+
+def _coefficients(exact: ExactPosterior, scales: Floats) -> dict[str, Floats]:
+    """Return the coefficient of each covariate at points with these scales."""
+    columns = exact.mixtures[0].gaussian.coefficients(scales).T
+    return dict(zip(exact.mixtures[0].gaussian.covariates.names, columns, strict=True))
 
 
 def _by_contrast(exact: ExactPosterior, parts: list[Floats]) -> Floats:
@@ -242,6 +249,7 @@ def _prior(exact: ExactPosterior, spec: ModelSpec, effects: EffectTable, seed: i
             "effect": np.hstack([part["effect"] for part in drawn]),
             "theta": _by_contrast(exact, [part["theta"] for part in drawn]),
             "tau": np.stack([scale[:, 0] for scale in scales], axis=1),
+            **_coefficients(exact, scales[0]),
         }
     return _dataset(values, exact, (1, PRIOR_DRAWS))
 
@@ -273,6 +281,8 @@ def _mixture(exact: ExactPosterior, spec: ModelSpec) -> xr.Dataset:
         ):
             dims, values = _columns(parts, fill)
             variables[name] = (dims, _short(values))
+        for name, values in _coefficients(exact, mixtures[0].scales).items():
+            variables[name] = (dims, _short(values[:, None]))
     coords = {"cell": list(exact.layout.cells)}
     if not _alone(spec):
         coords["partition"] = list(exact.layout.partitions)
