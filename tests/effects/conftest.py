@@ -49,6 +49,7 @@ class Settings:
     unit: str = "points"
     benefit: str = "negative"
     supplement: None = None
+    covariates: tuple[()] = ()
     reference_correlation: None = None
 
 
