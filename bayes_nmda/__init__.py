@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bayes_nmda.effects.oddities import data_warnings
     from bayes_nmda.gates.convergence import diagnose
     from bayes_nmda.gates.gated import fit
+    from bayes_nmda.inference.exact.publication_bias import selection_log_likelihood
     from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
     from bayes_nmda.meta.batch import meta_analyses
     from bayes_nmda.model.build import build_model
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     )
     from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
     from bayes_nmda.query.multiverse import Universes, multiverse
+    from bayes_nmda.query.publication_bias import (
+        BiasModels,
+        robust_meta_analysis,
+        selection_model,
+        under_selection,
+    )
     from bayes_nmda.query.without_one import leave_one_out
     from bayes_nmda.spec.default import default_model
     from bayes_nmda.spec.multiverse import load_multiverse, multiverse_names
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "BiasModels",
     "EffectTable",
     "MetaAnalysis",
     "ModelSpec",
@@ -79,9 +87,13 @@ __all__ = [
     "prob_harm",
     "project",
     "rank",
+    "robust_meta_analysis",
+    "selection_log_likelihood",
+    "selection_model",
     "shrinkage",
     "tradeoff",
     "trials_from",
+    "under_selection",
 ]
 
 __version__ = "0.1.0"
@@ -91,6 +103,7 @@ _HOMES = {
     "effects": ("EffectTable", "effect_table"),
     "effects.oddities": ("data_warnings",),
     "gates": ("diagnose", "fit"),
+    "inference.exact.publication_bias": ("selection_log_likelihood",),
     "meta.analysis": ("MetaAnalysis", "meta_analysis"),
     "meta.batch": ("meta_analyses",),
     "model.build": ("build_model",),
@@ -98,6 +111,12 @@ _HOMES = {
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
     "query.covariates": ("at_covariates", "coefficients", "predicted"),
     "query.multiverse": ("Universes", "multiverse"),
+    "query.publication_bias": (
+        "BiasModels",
+        "robust_meta_analysis",
+        "selection_model",
+        "under_selection",
+    ),
     "query.without_one": ("leave_one_out",),
     "spec.multiverse": ("load_multiverse", "multiverse_names"),
     "store.fits": ("posterior",),
