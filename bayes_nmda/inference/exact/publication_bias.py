@@ -35,6 +35,8 @@ Side = Literal["less", "greater", "two"]
 #: Points of a replicate and replicates, where a grid has too many dimensions.
 POINTS, REPLICATES = 1024, 16
 _LOG_2PI: Final = float(np.log(2 * np.pi))
+#: Steps into which one of a grid is cut for a probability.
+_FINER: Final = 32
 #: Numbers evaluated together.
 _MOST_NUMBERS: Final = 2_000_000
 #: Nodes of the rule over each weight, by the number of weights that are free.
@@ -251,22 +253,24 @@ class OneModel:
 
 
 def _below(values: Floats, weight: Floats, x: float) -> float:
-    """Return the probability below a number, of values at weighted points.
+    """Return the probability below a number, of values at weighted points; one alone is an atom.
 
-    Between points normal scores of the probability below them are interpolated: half of a point's
-    own weight counts, and the next term of the Euler-Maclaurin formula, because the points of a
-    grid are few and even in normal scores of the prior. One value alone is an atom.
+    The points of a grid are few, and even in normal scores of a prior: the logarithm of their
+    weights is smooth, so a spline through them is summed in finer steps.
     """
-    from scipy.special import ndtr, ndtri
-
     places, position = np.unique(values, return_inverse=True)
     if len(places) == 1 or not places[0] <= x <= places[-1]:
         return float(x > places[-1])
     share = np.bincount(position, weights=weight)
-    padded = np.pad(share, 1)
-    below = np.cumsum(share) - 0.5 * share - (padded[2:] - padded[:-2]) / 24.0
-    below = np.maximum.accumulate(np.clip(below, 1e-15, 1 - 1e-15))
-    return float(ndtr(np.interp(x, places, ndtri(below))))
+    if len(places) <= max(SIDES.values()):
+        from scipy.interpolate import CubicSpline
+
+        even = np.arange(len(places))
+        fine = np.linspace(0, len(places) - 1, _FINER * (len(places) - 1) + 1)
+        share = np.exp(CubicSpline(even, np.log(np.maximum(share, 1e-300)))(fine))
+        places = CubicSpline(even, places)(fine)
+    below = (np.cumsum(share) - 0.5 * share) / share.sum()
+    return float(np.interp(x, places, below))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
