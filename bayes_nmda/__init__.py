@@ -34,13 +34,18 @@ if TYPE_CHECKING:
     )
     from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
     from bayes_nmda.query.multiverse import Universes, multiverse
+    from bayes_nmda.query.priors_examined import (
+        elicited_prior,
+        prior_sensitivity,
+        reverse_bayes,
+    )
     from bayes_nmda.query.publication_bias import (
         BiasModels,
         robust_meta_analysis,
         selection_model,
         under_selection,
     )
-    from bayes_nmda.query.without_one import leave_one_out
+    from bayes_nmda.query.without_one import leave_one_out, predictive_coverage
     from bayes_nmda.spec.default import default_model
     from bayes_nmda.spec.multiverse import load_multiverse, multiverse_names
     from bayes_nmda.spec.priors import Prior
@@ -67,6 +72,7 @@ __all__ = [
     "diagnose",
     "effect",
     "effect_table",
+    "elicited_prior",
     "evidence_map",
     "fit",
     "heterogeneity",
@@ -83,10 +89,13 @@ __all__ = [
     "new_trial",
     "posterior",
     "predicted",
+    "predictive_coverage",
+    "prior_sensitivity",
     "prob_benefit",
     "prob_harm",
     "project",
     "rank",
+    "reverse_bayes",
     "robust_meta_analysis",
     "selection_log_likelihood",
     "selection_model",
@@ -117,7 +126,8 @@ _HOMES = {
         "selection_model",
         "under_selection",
     ),
-    "query.without_one": ("leave_one_out",),
+    "query.priors_examined": ("elicited_prior", "prior_sensitivity", "reverse_bayes"),
+    "query.without_one": ("leave_one_out", "predictive_coverage"),
     "spec.multiverse": ("load_multiverse", "multiverse_names"),
     "store.fits": ("posterior",),
 }

@@ -1,4 +1,4 @@
-"""What if one trial, or one cell, were not there? The analysis again without it.
+"""What if one trial, or one cell, were not there? The analysis again without it, and what it says.
 
 Every refit is a full one by the exact engine, with the same scrambled points each time, so that a
 change is due to the data and not to the computer. A cell that loses its last trial has no answer.
@@ -6,8 +6,8 @@ change is due to the data and not to the computer. A cell that loses its last tr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query.exactly import KEY, NUMBERS, Direction, Question, rows_with, values_of
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from bayes_nmda.effects import EffectTable
     from bayes_nmda.spec.spec import ModelSpec
 
+#: By what the errors of a trial are multiplied that is to say nothing.
+_SILENT: Final = 1e4
+#: Normal score of a 95 % interval.
+_WILSON: Final = 1.959963984540054
 _ORDER = ["probability", "error", "probability_all", "change", "mean", "sd", "mean_all", "sd_all"]
 
 
@@ -152,3 +156,102 @@ class _Refits:
                 return pd.DataFrame(columns=[*KEY, *NUMBERS])
             effects = effects.subset(keep)
         return self.question.answers_if_any(self.spec, effects, seed=self.seed)
+
+
+def predictive_coverage(
+    spec: ModelSpec,
+    effects: EffectTable,
+    *,
+    levels: Iterable[float] = (0.5, 0.8, 0.95),
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """Return how well each trial's results are predicted by all others.
+
+    Each trial in turn says nothing: its errors are made ten thousand times as large, so that its
+    cell stays even where it is the only one. What the model then expects of it, with its own error,
+    is set beside what it found.
+
+    Parameters
+    ----------
+    spec
+        An analysis of differences that the exact engine can do, whose cells share a model.
+    effects
+        Its contrasts.
+    levels
+        Probabilities of predictive intervals with equal tails.
+    seed
+        Instead of the seed in the model file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a contrast: ``trial``, ``cell``, ``yi`` and ``sei``, ``expected`` and ``sd`` of the
+        prediction, ``below`` (the predicted probability of less than was found; uniform between
+        0 and 1 over trials if the model is right), and ``inside_50`` and so on. The attribute
+        ``coverage`` has a row a level: ``level``, ``inside``, ``of``, ``share``, and ``lower``
+        and ``upper``, the 95 % interval of Wilson (1927) of independent results, which two results
+        of one trial are not.
+
+    Raises
+    ------
+    UsageError
+        If the analysis is one of counts, cells are analysed alone, or a level is none.
+
+    References
+    ----------
+    Dawid 1984, J R Stat Soc A 147:278 (prequential validity); Gelfand, Dey & Chang 1992, Bayesian
+    Statistics 4:147 (leave-one-out predictive checks).
+    """
+    import numpy as np
+    import pandas as pd
+    from scipy.special import ndtr
+
+    from bayes_nmda.inference.exact.engine import exact_posterior
+
+    if spec.likelihood.family != "normal" or spec.structure.pooling == "none":
+        raise UsageError(
+            f"predictive_coverage: found likelihood {spec.likelihood.family!r} and pooling "
+            f"{spec.structure.pooling!r}; allowed are differences whose cells share a model"
+        )
+    asked = tuple(float(level) for level in levels)
+    if not asked or not all(0 < level < 1 for level in asked):
+        raise UsageError(f"levels: found {asked}; allowed are numbers between 0 and 1")
+    frame = effects.frame
+    yi, sei = (frame[name].to_numpy(dtype=float) for name in ("yi", "sei"))
+    found = {name: np.empty(len(frame)) for name in ("expected", "sd", "below")}
+    for trial in dict.fromkeys(frame["trial_id"]):
+        rows = np.flatnonzero(frame["trial_id"] == trial)
+        silent = np.where(frame["trial_id"] == trial, _SILENT, 1.0)
+        without = replace(
+            effects,
+            frame=frame.assign(sei=sei * silent),
+            covariance=effects.covariance * np.outer(silent, silent),
+        )
+        (mixture,) = exact_posterior(spec, without, seed=seed).mixtures
+        theta = mixture.gaussian.moments(mixture.scales, contrasts=True)
+        mean, sd = theta.mean["theta"][:, rows], np.hypot(theta.sd["theta"][:, rows], sei[rows])
+        found["expected"][rows] = mixture.weight @ mean
+        apart = mean - found["expected"][rows]
+        found["sd"][rows] = np.sqrt(mixture.weight @ (sd**2 + apart**2))
+        found["below"][rows] = mixture.weight @ ndtr((yi[rows] - mean) / sd)
+    table = frame[["trial", "cell", "yi", "sei"]].assign(**found)
+    coverage = []
+    for level in asked:
+        inside = (table["below"] - 0.5).abs() <= level / 2
+        table[f"inside_{100 * level:g}"] = inside
+        share, size = float(inside.mean()), len(inside)
+        z2 = _WILSON**2 / size
+        centre = (share + z2 / 2) / (1 + z2)
+        half = np.sqrt(share * (1 - share) * z2 + z2**2 / 4) / (1 + z2)
+        coverage.append(
+            {
+                "level": level,
+                "inside": int(inside.sum()),
+                "of": size,
+                "share": share,
+                "lower": centre - half,
+                "upper": centre + half,
+            }
+        )
+    table.attrs["coverage"] = pd.DataFrame(coverage)
+    return table

@@ -10,7 +10,7 @@ from bayes_nmda.errors import UsageError
 from bayes_nmda.gates import fit
 from bayes_nmda.inference.exact.engine import exact_posterior
 from bayes_nmda.query import prob_harm
-from bayes_nmda.query.without_one import leave_one_out
+from bayes_nmda.query.without_one import leave_one_out, predictive_coverage
 from bayes_nmda.spec.spec import ModelSpec, load_model
 
 NUMBERS = ["probability", "error", "mean", "sd"]
@@ -137,3 +137,46 @@ def test_two_refits_at_a_time_give_the_same_numbers(pain: EffectTable) -> None:
     spec = load_model("pain_intensity_complete")
     some = pain.subset((pain.frame["drug"] == "magnesium").to_numpy())
     pd.testing.assert_frame_equal(leave_one_out(spec, some), leave_one_out(spec, some, jobs=2))
+
+
+def test_a_trial_that_says_nothing_is_predicted_as_one_that_is_not_there(
+    pain: EffectTable, primary: ModelSpec
+) -> None:
+    table = predictive_coverage(primary, pain).set_index(["trial", "cell"])
+    # Sigtermans 2009 is one of three trials in its first cell: what the others expect of it
+    trial, cell = "Sigtermans 2009", "ketamine/intravenous/immediate"
+    without = leave_one_out(primary, pain, at_least=10)
+    row = without[
+        (without["left_out"] == trial) & (without["cell"] == cell)
+        & (without["target"] == "new_trial")
+    ].iloc[0]  # fmt: skip
+    found = table.loc[(trial, cell)]
+    assert found["expected"] == pytest.approx(row["mean"], abs=0.15)
+    assert found["sd"] == pytest.approx(np.hypot(row["sd"], found["sei"]), rel=0.02)
+
+
+def test_predictions_of_the_real_data_miss_four_results_of_31(
+    pain: EffectTable, primary: ModelSpec
+) -> None:
+    table = predictive_coverage(primary, pain)
+    coverage = table.attrs["coverage"].set_index("level")
+    assert list(coverage["of"]) == [31, 31, 31]
+    middle = coverage.loc[[0.5, 0.8]]
+    assert (middle["lower"] <= middle.index).all()
+    assert (middle["upper"] >= middle.index).all()
+    # more than the 1.6 that are expected; three of four found more relief than the others foretell
+    missed = table[~table["inside_95"]]
+    assert list(missed["trial"]) == [
+        "Sigtermans 2009", "Gustin 2010", "Olivan-Blázquez 2014", "Schifitto 2006",
+    ]  # fmt: skip
+    assert list(missed["below"] < 0.5) == [True, True, True, False]
+
+
+def test_coverage_of_counts_or_of_a_level_that_is_none_is_refused(
+    pain: EffectTable, primary: ModelSpec
+) -> None:
+    counted = load_model("any_adverse_event")
+    with pytest.raises(UsageError, match="allowed are differences"):
+        predictive_coverage(counted, effect_table(load_trials(), counted))
+    with pytest.raises(UsageError, match="numbers between 0 and 1"):
+        predictive_coverage(primary, pain, levels=[95])
