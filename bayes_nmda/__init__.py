@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         shrinkage,
         tradeoff,
     )
+    from bayes_nmda.query.calibration import calibration
     from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
     from bayes_nmda.query.multiverse import Universes, multiverse
     from bayes_nmda.query.priors_examined import (
@@ -65,6 +66,7 @@ __all__ = [
     "at_covariates",
     "average_models",
     "build_model",
+    "calibration",
     "coefficients",
     "compare",
     "data_warnings",
@@ -118,6 +120,7 @@ _HOMES = {
     "model.build": ("build_model",),
     "projects": ("Project", "project"),
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
+    "query.calibration": ("calibration",),
     "query.covariates": ("at_covariates", "coefficients", "predicted"),
     "query.multiverse": ("Universes", "multiverse"),
     "query.publication_bias": (
