@@ -56,13 +56,13 @@ def main() -> None:
         row = summary(table, spec) | {"model": name, "engine": engine, "sets": size}
         rows.append(row)
         figures.append((f"{words} ({engine})", table, reliability(table, spec)))
-        print(name, engine, row, flush=True)
-    frame = pd.DataFrame(rows)
-    first = ["model", "engine", "sets"]
-    frame[[*first, *(c for c in frame if c not in first)]].to_csv(
-        FOLDER / "calibration.csv", index=False, float_format="%.4f"
-    )
-    draw(figures)
+        frame = pd.DataFrame(rows)
+        first = ["model", "engine", "sets"]
+        frame[[*first, *(c for c in frame if c not in first)]].to_csv(
+            FOLDER / "calibration.csv", index=False, float_format="%.4f"
+        )
+        draw(figures)
+        print(name, engine, f"{row['inside_bands']} of {row['quantities']} inside", flush=True)
 
 
 def summary(table: pd.DataFrame, spec: nmda.ModelSpec) -> dict[str, float]:
@@ -91,7 +91,7 @@ def draw(figures: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> None:
     """Write the figure: differences of distributions from uniform, and reliability."""
     mpl.rcParams.update({"svg.hashsalt": "calibration", "svg.fonttype": "none", "font.size": 9})
     figure, axes = plt.subplots(
-        len(figures), 2, figsize=(8, 2.1 * len(figures)), layout="constrained"
+        len(figures), 2, figsize=(8, 2.1 * len(figures)), layout="constrained", squeeze=False
     )
     for (words, table, tenths), (left, right) in zip(figures, axes, strict=True):
         for _, some in table.groupby(["variable", "label"]):
@@ -111,6 +111,7 @@ def draw(figures: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> None:
         right.set(title="probability of benefit", xlim=(0, 1), ylim=(0, 1), ylabel="came true")
     axes[-1][0].set_xlabel("posterior probability below the truth")
     axes[-1][1].set_xlabel("said")
+    plt.close(figure)
     figure.savefig(FOLDER / "calibration.svg", metadata={"Date": None})
 
 
