@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from bayes_nmda.query.calibration import calibration
     from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
+    from bayes_nmda.query.missing_evidence import missing_evidence
     from bayes_nmda.query.multiverse import Universes, multiverse
     from bayes_nmda.query.priors_examined import (
         elicited_prior,
@@ -84,6 +85,7 @@ __all__ = [
     "load_trials",
     "meta_analyses",
     "meta_analysis",
+    "missing_evidence",
     "model_names",
     "multiverse",
     "multiverse_names",
@@ -122,6 +124,7 @@ _HOMES = {
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
     "query.calibration": ("calibration",),
     "query.covariates": ("at_covariates", "coefficients", "predicted"),
+    "query.missing_evidence": ("missing_evidence",),
     "query.multiverse": ("Universes", "multiverse"),
     "query.publication_bias": (
         "BiasModels",
