@@ -161,6 +161,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.report.fits import fit_of
     from bayes_nmda.report.sections import require_kinds
     from bayes_nmda.report.sections.primary import FIRST
+    from bayes_nmda.report.sections.uncertainty import uncertainty
     from bayes_nmda.spec.spec import load_model
     from bayes_nmda.store.children import watched
     from bayes_nmda.store.families import obtain_all
@@ -184,8 +185,11 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     compared = Parallel(n_jobs=cpu_count())(work(fit.spec, fit.effects, fit.tree) for fit in fits)
     say("leaving out each trial")
     moved = influence(specs[0], effects[0], specs[0].thresholds.benefit_sizes[FIRST])
+    section = definition.section("uncertainty")
+    unsure = None if section is None else uncertainty(section, fits[0], trials, say)
     say("asking questions")
-    return gather(definition, fits, trials, table, pd.concat(compared, ignore_index=True), moved)
+    engines = pd.concat(compared, ignore_index=True)
+    return gather(definition, fits, trials, table, engines, moved, unsure)
 
 
 def require_replication(table: pd.DataFrame) -> None:

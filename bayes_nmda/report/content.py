@@ -28,6 +28,7 @@ from bayes_nmda.report.sections.primary import (
     scenario,
 )
 from bayes_nmda.report.sections.tradeoff import Tradeoffs, tradeoffs
+from bayes_nmda.report.sections.uncertainty import Uncertainty
 from bayes_nmda.terms import AGAINST
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Content:
         Benefit against harm; None where the definition asks for none.
     pooled
         Headline probabilities under three ways to pool, by kind of section.
+    uncertainty
+        Headline probabilities under every stated choice and bias; None where the definition asks
+        for none.
     """
 
     definition: ReportDefinition
@@ -69,6 +73,7 @@ class Content:
     engines: pd.DataFrame
     influence: pd.DataFrame | None
     pooled: Mapping[str, Pooled]
+    uncertainty: Uncertainty | None = None
 
     @property
     def partitions(self) -> list[str]:
@@ -164,6 +169,7 @@ def gather(
     replication: pd.DataFrame,
     engines: pd.DataFrame,
     influence: pd.DataFrame | None,
+    uncertainty: Uncertainty | None = None,
 ) -> Content:
     """Return the content of a report: every question asked, every answer in its place."""
     from bayes_nmda import query
@@ -191,6 +197,7 @@ def gather(
         engines=engines,
         influence=influence,
         pooled=_pooled(definition, by_name, scenarios, outcomes),
+        uncertainty=uncertainty,
     )
 
 

@@ -53,6 +53,10 @@ class Section:
     points_per_event
         Of ``tradeoff``: how much benefit one person is thought to give up to spare another one
         event.
+    multiverse
+        Of ``uncertainty``: a file in ``models/multiverse/`` about the primary analysis.
+    biased
+        Of ``uncertainty``: models of bias, which are told by the exact engine alone.
     """
 
     kind: str
@@ -66,6 +70,8 @@ class Section:
     at_least: tuple[float, ...] = ()
     at_most: tuple[float, ...] = ()
     points_per_event: tuple[float, ...] = ()
+    multiverse: str = ""
+    biased: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +223,7 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
     beside = _models(f"{where}: beside", table["beside"]) if "beside" in table else ()
     pooling = _models(f"{where}: pooling", table["pooling"]) if "pooling" in table else ()
     rare = _models(f"{where}: rare", table["rare"]) if "rare" in table else ()
+    biased = _models(f"{where}: biased", table["biased"]) if "biased" in table else ()
     if not set(rare) <= set(models):
         raise ReportError(
             f"{where}: rare: found {', '.join(rare)}; allowed are models of this section"
@@ -229,7 +236,11 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         )
     labels = table.get("labels", {})
     wanted = models if known.scenarios else beside
-    unknown = sorted(set(labels) - {*models, *beside}) if isinstance(labels, dict) else ["labels"]
+    unknown = (
+        sorted(set(labels) - {*models, *beside, *biased})
+        if isinstance(labels, dict)
+        else ["labels"]
+    )
     if unknown or not set(wanted) <= set(labels):
         raise ReportError(
             f"{where}: labels: each of {', '.join(wanted) or 'no model'} needs exactly one"
@@ -248,7 +259,18 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
             _numbers(f"{where}: {key}", table[key]) if key in table else ()
             for key in ("at_least", "at_most", "points_per_event")
         ),
+        multiverse=_multiverse(f"{where}: multiverse", table.get("multiverse")),
+        biased=biased,
     )
+
+
+def _multiverse(where: str, value: Any) -> str:
+    if value is None:
+        return ""
+    known = sorted(path.stem for path in (paths.models() / "multiverse").glob("*.toml"))
+    if value not in known:
+        raise ReportError(f"{where}: found {value!r}; allowed are {', '.join(known) or 'none yet'}")
+    return str(value)
 
 
 def _check_keys(

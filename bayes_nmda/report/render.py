@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda import __version__
 from bayes_nmda.data.vocabulary import load_vocabulary
+from bayes_nmda.query.words import percent
 from bayes_nmda.report import (
     amounts,
     findings,
@@ -24,6 +25,7 @@ from bayes_nmda.report.formulas import NBSP, mathml
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, Reference, methods
 from bayes_nmda.report.sections.outcomes import size_of
 from bayes_nmda.report.sections.primary import FIRST
+from bayes_nmda.report.sections.uncertainty import range_words
 from bayes_nmda.report.staleness import TEMPLATE_FOLDER
 from bayes_nmda.report.summary import summary, unreported
 
@@ -112,6 +114,9 @@ def environment() -> Environment:
         "needed_range": amounts.needed_range,
         "net_chance": amounts.net_chance,
         "comparison_words": numbers.comparison_words,
+        "range_words": range_words,
+        "lower_first": lambda text: text[:1].lower() + text[1:],
+        "share": lambda value: numbers.short(percent(value, 0.005)),
         "better": amounts.better,
         "better_range": amounts.better_range,
     }

@@ -42,6 +42,9 @@ def inputs(definition: ReportDefinition) -> dict[str, str]:
     for model in definition.models:
         _, files = resolve(locate(model, paths.models()), ())
         found |= {f"models/{name}": digest for name, digest in files}
+    if any(part.multiverse or part.biased for part in definition.sections):
+        # options of a multiverse may name any model file
+        found |= _of(paths.models(), "*.toml", "models")
     found |= _of(paths.reports(), f"{definition.name}.toml", "reports")
     found |= _of(TEMPLATE_FOLDER, "*", "templates")
     return dict(sorted(found.items()))

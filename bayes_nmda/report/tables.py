@@ -22,6 +22,7 @@ from bayes_nmda.report.sections import KINDS
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.definition import Section
+    from bayes_nmda.report.sections.uncertainty import Uncertainty
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT: Final = "%.8g"
@@ -113,6 +114,27 @@ def gate_summary(content: Content) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def uncertainty_tables(found: Uncertainty) -> dict[str, pd.DataFrame]:
+    """Return the tables of the section about uncertainty, by name."""
+    biased = [
+        {"model": label, "cell": cell, "at_least": found.size, "probability": value}
+        for label, by_cell in found.biased
+        for cell, value in by_cell.items()
+    ]
+    return {
+        "multiverse_ranges": found.universes.ranges(),
+        "multiverse_shares": found.universes.shares(),
+        "under_bias": pd.DataFrame(biased),
+        "under_selection": found.selection,
+        "missing_evidence": found.missing,
+        "missing_evidence_trials": found.missing.attrs["added"],
+        "rob_me": found.missing.attrs["rob_me"],
+        "prior_sensitivity": found.sensitivity,
+        "predictive_coverage": found.coverage,
+        "reverse_bayes": found.reverse,
+    }
+
+
 def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     """Return the text of every table file by its name below ``tables/``."""
     answers = dict(content.answers)
@@ -138,6 +160,8 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
             frames[section.kind] = lines(content, section)
     if content.influence is not None:
         frames["influence"] = content.influence
+    if content.uncertainty is not None:
+        frames |= uncertainty_tables(content.uncertainty)
     frames |= {name: answer.table for name, answer in answers.items()}
     written = {}
     for name, frame in frames.items():
