@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         under_selection,
     )
     from bayes_nmda.query.without_one import leave_one_out, predictive_coverage
+    from bayes_nmda.query.workers import cluster
     from bayes_nmda.spec.default import default_model
     from bayes_nmda.spec.multiverse import load_multiverse, multiverse_names
     from bayes_nmda.spec.priors import Prior
@@ -68,6 +69,7 @@ __all__ = [
     "average_models",
     "build_model",
     "calibration",
+    "cluster",
     "coefficients",
     "compare",
     "data_warnings",
@@ -134,6 +136,7 @@ _HOMES = {
     ),
     "query.priors_examined": ("elicited_prior", "prior_sensitivity", "reverse_bayes"),
     "query.without_one": ("leave_one_out", "predictive_coverage"),
+    "query.workers": ("cluster",),
     "spec.multiverse": ("load_multiverse", "multiverse_names"),
     "store.fits": ("posterior",),
 }

@@ -190,6 +190,13 @@ def multiverse(
         Parameter(help="Trials like these, or one new trial. Default: as the file says."),
     ] = None,
     jobs: Annotated[int, Parameter(help="Processes; -1 is one for each core.")] = -1,
+    on: Annotated[
+        str | None,
+        Parameter(
+            name="--cluster",
+            help="Address of a Dask scheduler, tcp://host:port, whose workers do the work instead.",
+        ),
+    ] = None,
     figure: Annotated[
         Path | None, Parameter(help="Write the specification curve of one cell and size, as SVG.")
     ] = None,
@@ -200,7 +207,12 @@ def multiverse(
     from bayes_nmda.query.multiverse import multiverse as universes_of
     from bayes_nmda.spec.multiverse import usual_multiverse
 
-    with _progress() as say:
+    with contextlib.ExitStack() as stack:
+        if on is not None:
+            from bayes_nmda.query.workers import cluster
+
+            stack.enter_context(cluster(on))
+        say = stack.enter_context(_progress())
         found = universes_of(
             name or usual_multiverse(),
             at_least,
@@ -208,7 +220,7 @@ def multiverse(
             route=route,
             timepoint=timepoint,
             target=target,
-            jobs=jobs,
+            jobs=jobs if on is None else -1,
             progress=say,
         )
     if figure is not None:

@@ -281,7 +281,8 @@ def multiverse(
     trials
         Instead of those of the project.
     jobs
-        Processes, by joblib; −1 is one for each core. The numbers are the same.
+        Processes, by joblib; −1 is one for each core, or within `bayes_nmda.cluster` one for each
+        of its workers. The numbers are the same.
     progress
         Called with a short text at each step.
 
@@ -306,7 +307,7 @@ def multiverse(
     """
     from dataclasses import replace
 
-    from joblib import Parallel, cpu_count, delayed
+    from joblib import Parallel, delayed
 
     from bayes_nmda.data import load_trials
 
@@ -338,7 +339,7 @@ def multiverse(
     items = list(work.items())
     batches = [items[i : i + _BATCH] for i in range(0, len(items), _BATCH)]
     done: dict[str, pd.DataFrame] = {}
-    for batch in Parallel(n_jobs=cpu_count() if jobs == -1 else jobs, return_as="generator")(
+    for batch in Parallel(n_jobs=jobs, return_as="generator")(
         delayed(_asked)(question, batch, frozenset(keys[0])) for batch in batches
     ):
         done |= batch
@@ -446,7 +447,7 @@ def _chosen(table: pd.DataFrame, asked: Mapping[str, str | None]) -> pd.DataFram
 
 def _rows_of(tables: Mapping[str, Any]) -> str:
     """Return what the contrasts depend on, of the tables of a model file."""
-    names = ("select", "effect", "covariance", "supplement")
+    names = ("select", "effect", "covariance", "supplement", "covariate")
     within = tables["priors"].get(WITHIN_PERSON)
     return json.dumps([*(tables.get(name) for name in names), within], sort_keys=True)
 
@@ -455,6 +456,7 @@ def _assumed(tables: Mapping[str, Any]) -> str:
     """Return what the posterior of effects depends on beside the rows."""
     priors = {k: v for k, v in tables["priors"].items() if not k.startswith("baseline")}
     parts = {"structure": tables["structure"], "likelihood": tables.get("likelihood", {}), **priors}
+    parts |= {f"coefficient {c['name']}": c["prior"] for c in tables.get("covariate", ())}
     numbers = {
         name: {k: v for k, v in part.items() if k not in ("source", "reading")}
         for name, part in parts.items()

@@ -246,6 +246,10 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
             f"{where}: labels: each of {', '.join(wanted) or 'no model'} needs exactly one"
             + (f"; found {', '.join(unknown)}" if unknown else "")
         )
+    at_least, at_most, points_per_event = (
+        _numbers(f"{where}: {key}", table[key]) if key in table else ()
+        for key in ("at_least", "at_most", "points_per_event")
+    )
     return Section(
         kind,
         _text(f"{where}: title", table["title"]),
@@ -255,10 +259,9 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         pooling,
         rare,
         _curve(f"{where}: curve", table["curve"]) if "curve" in table else (),
-        *(
-            _numbers(f"{where}: {key}", table[key]) if key in table else ()
-            for key in ("at_least", "at_most", "points_per_event")
-        ),
+        at_least,
+        at_most,
+        points_per_event,
         multiverse=_multiverse(f"{where}: multiverse", table.get("multiverse")),
         biased=biased,
     )
