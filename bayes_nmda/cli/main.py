@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -207,7 +207,7 @@ def multiverse(
     from bayes_nmda.query.multiverse import multiverse as universes_of
     from bayes_nmda.spec.multiverse import usual_multiverse
 
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         if on is not None:
             from bayes_nmda.query.workers import cluster
 

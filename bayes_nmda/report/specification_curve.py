@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from bayes_nmda.report.numbers import title
 from bayes_nmda.report.style import BLUE, GREY, INK, PAGE, PALE, VERMILION, Figure, canvas, drawing
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def specification_curve(universes: Universes, name: str = "specification-curve")
     choices.sort(key=lambda choice: -shares[choice.name])
     lines = sum(len(choice.options) + 1 for choice in choices)
     alt = (
-        f"{row['cell'].replace('/', ', ')}: probability of a {found.direction} in {len(curve):,} "
-        f"analyses, from {row['lowest']:.2f} to {row['highest']:.2f}, median {row['median']:.2f}; "
-        f"{row['as_it_is']:.2f} in the model as it is. Below, which options stand where."
+        f"{title(row['cell'].replace('/', ', '))}: probability of a {found.direction} in "
+        f"{len(curve):,} analyses, from {row['lowest']:.2f} to {row['highest']:.2f}, median "
+        f"{row['median']:.2f}; {row['as_it_is']:.2f} in the model as it is. Below, which "
+        "options stand where."
     )
     places, probability = curve["rank"].to_numpy(), curve["probability"].to_numpy(float)
     with canvas(PAGE, _CURVE + _ROW * lines + 0.6) as figure:

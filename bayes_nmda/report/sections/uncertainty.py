@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda import paths
 from bayes_nmda.query.words import percent
-from bayes_nmda.report.numbers import short
+from bayes_nmda.report.numbers import MINUS, short, title
 from bayes_nmda.report.provenance import digest_of, sha256
 from bayes_nmda.report.sections import About, Kind
 from bayes_nmda.report.sections.primary import FIRST
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 
 #: Choices that are named beside a range.
 _STRONGEST: Final = 3
+#: What the standard deviations of a model are of.
+_SD_OF: Final = {
+    "tau": "SD between trials",
+    "sd_drug": "SD between drugs",
+    "sd_route": "SD between routes",
+    "sd_timepoint": "SD between timepoints",
+    "sd_trial_timepoint": "SD between timepoints within a trial",
+}
 #: Error with which a probability of a universe is told: whole per cents.
 _DIGIT: Final = 0.005
 #: A share of the variance below this is not worth a name.
@@ -93,7 +101,11 @@ class Uncertainty:
     def prior_findings(self) -> list[dict[str, Any]]:
         """What power scaling found of effects and SDs: those that are not as they should be."""
         odd = self.sensitivity[self.sensitivity["diagnosis"] != "as it should be"]
-        return [{str(k): v for k, v in row.items()} for row in odd.to_dict("records")]
+        return [
+            {str(k): v for k, v in row.items()}
+            | {"words": _SD_OF.get(row["variable"], row["variable"].replace("_", " "))}
+            for row in odd.to_dict("records")
+        ]
 
     def found(self, cell: str) -> list[tuple[float, float]]:
         """Return what missing trials are taken to have found, and the probability, of a cell."""
@@ -233,8 +245,11 @@ def missing_figure(found: Uncertainty, content: Content) -> Figure:
     alt = (
         f"Probability of a benefit of at least {found.size:g} {unit} if the {trials} known trials "
         f"without usable numbers ({people:,} people) had all found the same, from a harm on the "
-        f"left to a benefit on the right. {found.leader.replace('/', ', ')}: "
-        + "; ".join(f"{x:g}: {100 * p:.0f} %" for x, p in found.found(found.leader))
+        f"left to a benefit on the right. {title(found.leader.replace('/', ', '))}: "
+        + "; ".join(
+            f"{x:g}: {short(percent(p, _DIGIT))}".replace("-", MINUS)
+            for x, p in found.found(found.leader)
+        )
         + "."
     )
     with canvas(PAGE, 3.4) as figure:
