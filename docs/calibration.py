@@ -1,15 +1,18 @@
 """Simulation-based calibration of every likelihood and structure, with the design of real trials.
 
 ``python docs/calibration.py [data sets]`` simulates from each model below, fits what it simulated
-by the exact engine (the last two by NUTS) and writes docs/calibration.csv and docs/calibration.svg:
-whether the place of the truth is uniform, how often intervals hold it, and whether probabilities of
-benefit and harm are as often right as they say. An hour on two cores with 1,000 sets.
+by the exact engine (the last two by NUTS) and writes docs/calibration.json, calibration.csv and
+calibration.svg: whether the place of the truth is uniform, how often intervals hold it, and whether
+probabilities of benefit and harm are as often right as they say. A model that the JSON file holds
+with as many data sets is not done again; without the file, an hour on two cores with 1,000.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -21,6 +24,9 @@ import bayes_nmda as nmda
 from bayes_nmda.query.calibration import calibration, coverage, flatness, reliability
 
 SETS, NUTS_SETS, SEED = 1000, 200, 20261130
+TWENTIETHS = 20
+#: Data sets that a share needs to be judged.
+FEWEST = 40
 #: Model, engine, and what it stands for.
 MODELS = (
     ("pain_intensity", "exact", "differences, partial pooling"),
@@ -43,26 +49,53 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    """Run all models, write the table and the figure."""
+    """Run the models that are not done, and write what all of them found."""
     sets = int(sys.argv[1]) if len(sys.argv) > 1 else SETS
     trials = nmda.load_trials()
-    rows, figures = [], []
+    path = FOLDER / "calibration.json"
+    done = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     for name, engine, words in MODELS:
+        size = sets if engine == "exact" else min(sets, NUTS_SETS)
+        label = f"{name}/{engine}"
+        if done.get(label, {}).get("sets") == size:
+            continue
         spec = nmda.load_model(name)
         effects = nmda.effect_table(trials, spec)
-        size = sets if engine == "exact" else min(sets, NUTS_SETS)
         jobs = cpu_count() if engine == "exact" else 1
         table = calibration(spec, effects, sets=size, engine=engine, seed=SEED, jobs=jobs)
-        row = summary(table, spec) | {"model": name, "engine": engine, "sets": size}
-        rows.append(row)
-        figures.append((f"{words} ({engine})", table, reliability(table, spec)))
-        frame = pd.DataFrame(rows)
-        first = ["model", "engine", "sets"]
-        frame[[*first, *(c for c in frame if c not in first)]].to_csv(
-            FOLDER / "calibration.csv", index=False, float_format="%.4f"
-        )
-        draw(figures)
-        print(name, engine, f"{row['inside_bands']} of {row['quantities']} inside", flush=True)
+        done[label] = {
+            "words": f"{words} ({engine})",
+            "sets": size,
+            "summary": summary(table, spec),
+            "places": places(table),
+            "reliability": reliability(table, spec).round(4).to_dict("records"),
+        }
+        path.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+        write(done)
+        found = done[label]["summary"]
+        print(label, f"{found['inside_bands']} of {found['quantities']} inside", flush=True)
+
+
+def write(done: dict[str, Any]) -> None:
+    """Write the table and the figure of all models that are done, in the order of `MODELS`."""
+    labels = [f"{name}/{engine}" for name, engine, _ in MODELS if f"{name}/{engine}" in done]
+    rows = [
+        {"model": label.split("/")[0], "engine": label.split("/")[1], "sets": done[label]["sets"]}
+        | done[label]["summary"]
+        for label in labels
+    ]
+    frame = pd.DataFrame(rows)
+    frame.to_csv(FOLDER / "calibration.csv", index=False, float_format="%.4f")
+    draw([done[label] for label in labels])
+
+
+def places(table: pd.DataFrame) -> dict[str, list[float]]:
+    """Return the share of truths in each twentieth of the posterior, by quantity."""
+    found = {}
+    for (variable, label), some in table.groupby(["variable", "label"], sort=False):
+        counted, _ = np.histogram(some["below"], np.linspace(0, 1, TWENTIETHS + 1))
+        found[f"{variable} {label}".strip()] = (counted / len(some)).round(5).tolist()
+    return found
 
 
 def summary(table: pd.DataFrame, spec: nmda.ModelSpec) -> dict[str, float]:
@@ -71,38 +104,39 @@ def summary(table: pd.DataFrame, spec: nmda.ModelSpec) -> dict[str, float]:
     found: dict[str, float] = {
         "quantities": len(flat),
         "inside_bands": int(flat["inside"].sum()),
-        "smallest_p": flat["p"].min(),
-        "smallest_p_times_quantities": min(1.0, flat["p"].min() * len(flat)),
+        "smallest_p": float(flat["p"].min()),
+        "smallest_p_times_quantities": float(min(1.0, flat["p"].min() * len(flat))),
     }
     shares = coverage(table)
     for variable in ("effect", "new_trial", "tau"):
         for row in shares[shares["variable"] == variable].to_dict("records"):
-            found[f"{variable}_{100 * row['level']:g}"] = row["share"]
+            found[f"{variable}_{100 * row['level']:g}"] = float(row["share"])
     for of in ("benefit", "harm"):
         tenths = reliability(table, spec, of=of)
         apart = (tenths["happened"] - tenths["said"]).abs()
-        kept = tenths["cases"] >= 50
-        found[f"{of}_largest_gap"] = apart[kept].max()
-        found[f"{of}_gap_in_errors"] = (apart / tenths["error"])[kept].max()
+        kept = tenths["sets"] >= FEWEST
+        found[f"{of}_largest_gap"] = float(apart[kept].max())
+        found[f"{of}_gap_in_errors"] = float((apart / tenths["error"])[kept].max())
     return found
 
 
-def draw(figures: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> None:
-    """Write the figure: differences of distributions from uniform, and reliability."""
+def draw(models: list[dict[str, Any]]) -> None:
+    """Write the figure: distribution of places less the uniform one, and reliability."""
     mpl.rcParams.update({"svg.hashsalt": "calibration", "svg.fonttype": "none", "font.size": 9})
     figure, axes = plt.subplots(
-        len(figures), 2, figsize=(8, 2.1 * len(figures)), layout="constrained", squeeze=False
+        len(models), 2, figsize=(8, 2.1 * len(models)), layout="constrained", squeeze=False
     )
-    for (words, table, tenths), (left, right) in zip(figures, axes, strict=True):
-        for _, some in table.groupby(["variable", "label"]):
-            places = np.sort(some["below"].to_numpy())
-            size = len(places)
-            gap = (np.arange(size) + 1) / size - places
-            left.plot(places, gap, color="#1f5c99", alpha=0.35, linewidth=0.7)
-        grid = np.linspace(0, 1, 101)
-        half = 1.36 / np.sqrt(size) + 0 * grid  # where a Kolmogorov-Smirnov test rejects at 5 %
-        left.fill_between(grid, -half, half, color="#bbbbbb", alpha=0.4, linewidth=0)
-        left.set(title=words, xlim=(0, 1), ylabel="share below − expected")
+    edges = np.linspace(0, 1, TWENTIETHS + 1)
+    for model, (left, right) in zip(models, axes, strict=True):
+        for shares in model["places"].values():
+            gap = np.concatenate([[0], np.cumsum(shares)]) - edges
+            left.plot(edges, gap, color="#1f5c99", alpha=0.35, linewidth=0.7)
+        # where a Kolmogorov-Smirnov test of one quantity rejects at 5 %
+        half = np.full(len(edges), 1.36 / np.sqrt(model["sets"]))
+        left.fill_between(edges, -half, half, color="#bbbbbb", alpha=0.4, linewidth=0)
+        left.set(title=model["words"], xlim=(0, 1), ylabel="share below − expected")
+        tenths = pd.DataFrame(model["reliability"])
+        tenths = tenths[tenths["sets"] >= FEWEST]
         right.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
         right.errorbar(
             tenths["said"], tenths["happened"], yerr=2 * tenths["error"], fmt="o", markersize=3,
@@ -111,8 +145,8 @@ def draw(figures: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> None:
         right.set(title="probability of benefit", xlim=(0, 1), ylim=(0, 1), ylabel="came true")
     axes[-1][0].set_xlabel("posterior probability below the truth")
     axes[-1][1].set_xlabel("said")
-    plt.close(figure)
     figure.savefig(FOLDER / "calibration.svg", metadata={"Date": None})
+    plt.close(figure)
 
 
 if __name__ == "__main__":

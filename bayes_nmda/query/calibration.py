@@ -357,9 +357,9 @@ def reliability(
     Returns
     -------
     pandas.DataFrame
-        A row a tenth of probability: ``low``, ``high``, ``cases`` (sets and cells), ``said``, the
-        mean probability, ``happened``, the share in which the true effect was that large, and its
-        ``error`` over sets.
+        A row a tenth of probability: ``low``, ``high``, ``sets`` and ``cases`` (sets and cells),
+        ``said``, the mean probability, ``happened``, the share in which the true effect was that
+        large, and its ``error`` over sets, which needs many of them.
     """
     import pandas as pd
 
@@ -381,6 +381,7 @@ def reliability(
             {
                 "low": number / 10,
                 "high": (number + 1) / 10,
+                "sets": len(by_set),
                 "cases": int(of_tenth.sum()),
                 "said": float(some[of][of_tenth].mean()),
                 "happened": float(there[of_tenth].mean()),
