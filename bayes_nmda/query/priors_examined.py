@@ -332,8 +332,8 @@ def elicited_prior(
 
     Examples
     --------
-    >>> elicited_prior(-20, 4).parameters
-    (('loc', -8.0), ('scale', 6.122561480440465))
+    >>> elicited_prior(-20, 4).formula()
+    'Normal(−8, 6.12256)'
     """
     from scipy import stats
 

@@ -22,6 +22,7 @@ def settings(
         unit="points",
         benefit=benefit,
         supplement=None,
+        covariates=(),
     )
 
 
