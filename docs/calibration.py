@@ -30,13 +30,13 @@ FEWEST = 40
 #: Model, engine, and what it stands for.
 MODELS = (
     ("pain_intensity", "exact", "differences, partial pooling"),
+    ("any_adverse_event", "exact", "counts given totals"),
     ("pain_intensity_complete", "exact", "differences, complete pooling"),
     ("pain_intensity_unpooled", "exact", "differences, each cell alone"),
     ("pain_intensity_robust", "exact", "differences, Student-t trials"),
     ("pain_intensity_with_abstracts", "exact", "differences, unknown correlation in people"),
     ("pain_intensity_year", "exact", "differences, covariate"),
     ("quality_of_life", "exact", "standardised differences"),
-    ("any_adverse_event", "exact", "counts given totals"),
     ("any_adverse_event_unpooled", "exact", "counts, each cell alone"),
     ("any_adverse_event_small_studies", "exact", "counts, covariate"),
     ("responder_50", "exact", "counts with timepoints"),
