@@ -176,10 +176,9 @@ def _one(
 
     layout = Layout.of(table.frame)
     found = _by_nuts(spec, table, seed) if engine == "nuts" else _exactly(spec, table, seed)
-    question = Question.of(spec)
-    size = next((s for s in question.at_least if s > (spec.likelihood.family != "normal")), 0.0)
-    threshold = np.log(size) if spec.likelihood.family != "normal" else size
-    towards = -1.0 if spec.benefit == "negative" else 1.0
+    question = Question.of(spec, direction="benefit")
+    threshold = question.threshold(spec, question.first_real(spec))
+    towards = question.sign(spec)
     rows: list[dict[str, Any]] = []
     for part in found:
         for variable in _EFFECTS:
@@ -363,12 +362,8 @@ def reliability(
     """
     import pandas as pd
 
-    question = Question.of(spec)
-    counted = spec.likelihood.family != "normal"
-    size = next((s for s in question.at_least if s > counted), 0.0)
-    threshold = np.log(size) if counted else size
-    towards = -1.0 if spec.benefit == "negative" else 1.0
-    sign = towards if of == "benefit" else -towards
+    question = Question.of(spec, direction=of)
+    threshold, sign = question.threshold(spec, question.first_real(spec)), question.sign(spec)
     some = table[table["variable"] == "effect"]
     there = sign * some["truth"] >= threshold
     tenth = (some[of] * 10).astype(int).clip(upper=9)

@@ -80,6 +80,20 @@ class Question:
             )
         return cls(direction, tuple(dict.fromkeys(sizes)))
 
+    def sign(self, spec: ModelSpec) -> float:
+        """Return the sign of an effect in the direction asked for, −1 or 1."""
+        towards = -1.0 if spec.benefit == "negative" else 1.0
+        return towards if self.direction == "benefit" else -towards
+
+    def threshold(self, spec: ModelSpec, size: float) -> float:
+        """Return a size on the scale of the model: of counts the logarithm of a ratio."""
+        return math.log(size) if spec.likelihood.family != "normal" else size
+
+    def first_real(self, spec: ModelSpec) -> float:
+        """Return the first size that is larger than no effect, else none: 0, or a ratio of 1."""
+        none = 1.0 if spec.likelihood.family != "normal" else 0.0
+        return next((size for size in self.at_least if size > none), none)
+
     def answers(
         self, spec: ModelSpec, effects: EffectTable, *, seed: int | None = None, coarser: int = 1
     ) -> pd.DataFrame:
@@ -91,15 +105,13 @@ class Question:
         import pandas as pd
 
         exact = exact_cells(spec, effects, seed=seed, coarser=coarser)
-        towards = -1.0 if spec.benefit == "negative" else 1.0
-        sign = towards if self.direction == "benefit" else -towards
-        counted = spec.likelihood.family != "normal"
+        sign = self.sign(spec)
         mean = exact.mean()
         parts = []
         for target in TARGETS:
             sd = exact.sd(target)
             for size in self.at_least:
-                threshold = math.log(size) if counted else size
+                threshold = self.threshold(spec, size)
                 probability, error = exact.probability(target, threshold, sign)
                 columns = {"cell": list(exact.cells), "at_least": size, "target": target}
                 numbers = dict(zip(NUMBERS, (probability, error, mean, sd), strict=True))

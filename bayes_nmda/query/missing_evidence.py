@@ -108,7 +108,7 @@ def missing_evidence(
             "known; nothing can be asked"
         )
     now = question.answers(spec, effects, seed=seed)
-    towards = -1.0 if spec.benefit == "negative" else 1.0
+    towards = question.sign(spec)
     parts = []
     for value in asked:
         table = _with(effects, rows, towards * value)

@@ -17,7 +17,7 @@ from bayes_nmda.inference.exact.cells import exact_cells
 from bayes_nmda.query.exactly import Direction, Question
 from bayes_nmda.spec.model_file import BASELINE
 from bayes_nmda.spec.priors import Prior
-from bayes_nmda.terms import SEPARATOR, cell_label
+from bayes_nmda.terms import AGAINST, SEPARATOR, cell_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,23 +95,27 @@ def prior_sensitivity(
     )
     rows: list[dict[str, Any]] = []
     for name in plain["posterior"].data_vars:
-        moved = {
-            of: np.ravel(az.psense(plain, var_names=[name], group="prior", **only)[name])
-            for of, only in (("", {}), *((n, {"group_var_names": [n]}) for n in scaled))
-        }
+        together = np.ravel(az.psense(plain, var_names=[name], group="prior")[name])
+        alone = np.stack(
+            [
+                np.ravel(
+                    az.psense(plain, var_names=[name], group="prior", group_var_names=[of])[name]
+                )
+                for of in scaled
+            ]
+        )
         by_data = np.ravel(az.psense(plain, var_names=[name], group="likelihood")[name])
-        labels = _labels(posterior[name])
-        for place, label in enumerate(labels):
-            prior, data = float(moved[""][place]), float(by_data[place])
-            most = max(scaled, key=lambda of, at=place: float(moved[of][at]))  # type: ignore[misc]  # a default argument
+        for place, label in enumerate(_labels(posterior[name])):
+            prior, data = float(together[place]), float(by_data[place])
+            most = int(alone[:, place].argmax())
             rows.append(
                 {
                     "variable": str(name),
                     "label": label,
                     "prior": prior,
                     "likelihood": data,
-                    "most": most,
-                    "most_prior": float(moved[most][place]),
+                    "most": scaled[most],
+                    "most_prior": float(alone[most, place]),
                     "diagnosis": _diagnosis(prior, data, threshold),
                 }
             )
@@ -193,10 +197,7 @@ def reverse_bayes(
             raise UsageError(f"{name}: found {value!r}; allowed is a number between 0 and 1")
     question = Question.of(spec, at_least, direction)
     own = spec.prior("overall")
-    counted = spec.likelihood.family != "normal"
-    size = math.log(question.at_least[0]) if counted else question.at_least[0]
-    towards = -1.0 if spec.benefit == "negative" else 1.0
-    sign = towards if question.direction == "benefit" else -towards
+    size, sign = question.threshold(spec, question.at_least[0]), question.sign(spec)
     label = _cell(effects, drug, route, timepoint)
 
     def probability(prior: Prior) -> float:
@@ -259,7 +260,7 @@ def reverse_bayes(
 def _cell(effects: EffectTable, drug: str, route: str, timepoint: str) -> str:
     label = cell_label(drug, route, timepoint)
     cells = list(dict.fromkeys(effects.frame["cell"]))
-    found = [cell for cell in cells if cell.split(" vs ")[0] == label]
+    found = [cell for cell in cells if cell.split(AGAINST)[0] == label]
     if not found:
         raise QueryError(
             f"found no trial of {label.replace(SEPARATOR, ', ')}; allowed are {'; '.join(cells)}"

@@ -689,7 +689,7 @@ def under_selection(
     ratio = base * np.exp(log_ratio - log_ratio.max())
     weight = ratio / ratio.sum()
     of_node = weight @ np.exp(by_node - log_ratio[:, None])
-    towards = -1.0 if spec.benefit == "negative" else 1.0
+    towards = question.sign(spec)
     average = mixture_mean(weight, effect)
     parts = []
     for target in TARGETS:

@@ -128,6 +128,7 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
     # what no mark or clip path refers to, and what holds for all text, need not stand at each
+    text = re.sub(r'<g id="[^"]*"/>', "", text)
     text = re.sub(r'<g id="[^"]*">', "<g>", text)
     text = re.sub(r"; font-family: [^;\"]*|font-family: [^;\"]*; ", "", text)
     text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", text)
@@ -136,12 +137,33 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     head = f'role="img" aria-label="{escape(alt, quote=True)}" style="{_FONT}max-width:{width}pt"'
     text = text.replace(f'width="{width}pt" height="{height}pt"', head, 1)
     text = re.sub(r' d="([^"]*)"', lambda found: f' d="{_tight(found[1])}"', text)
-    return re.sub(r">\s+<", ">\n<", text).strip() + "\n"
+    text = re.sub(r' style="([^"]*)"', lambda found: f' style="{_terse(found[1])}"', text)
+    # a tenth of a point is finer than any screen; marks are drawn by numbers below 10
+    text = re.sub(r"(\d\d\.\d)\d", r"\1", text)
+    return re.sub(r">\s+<", ">\n<", _without_bare_groups(text)).strip() + "\n"
 
 
 def _tight(path: str) -> str:
     """Return a path without the white space that it does not need."""
     return re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(path.split())).strip()
+
+
+def _terse(style: str) -> str:
+    """Return declarations without the white space that they do not need."""
+    return re.sub(r"([:;])\s+", r"\1", style)
+
+
+def _without_bare_groups(text: str) -> str:
+    """Return a drawing without groups that say nothing of what is in them."""
+    kept: list[bool] = []
+
+    def part(found: re.Match[str]) -> str:
+        if found[0].startswith("</"):
+            return found[0] if kept.pop() else ""
+        kept.append(found[0] != "<g>")
+        return found[0] if kept[-1] else ""
+
+    return re.sub(r"<g>|<g [^>]*[^/>]>|</g>", part, text)
 
 
 def direction(axes: Axes, *, unit: str, benefit: str, comparator: str) -> None:

@@ -58,7 +58,7 @@ def test_a_column_of_contrasts_is_transformed(
         "error", column="sei", level="contrast", transform=transform, centre=0, prior=PRIOR
     )
     frame = effect_table(trials, spec).frame
-    np.testing.assert_allclose(frame["covariate_error"], expected(frame["sei"]))  # type: ignore[operator]  # parametrised
+    np.testing.assert_allclose(frame["covariate_error"], expected(frame["sei"]))
 
 
 def test_words_take_their_numbers(trials: TrialData, pain: ModelSpec) -> None:

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from scipy import optimize
 
 from bayes_nmda.data import TrialData, load_trials, trials_from
@@ -214,13 +213,9 @@ def test_a_fit_tells_the_coefficient_and_true_effects_that_it_moves(
         pairs = np.corrcoef(draws[coefficient_name].to_numpy().ravel(), left.reshape(-1, len(x)).T)
         limit = 0.08 if group == "prior" else 0.75
         assert np.abs(pairs[0, 1:]).max() < limit
-    assert json_free(tree)
-
-
-def json_free(tree: xr.DataTree) -> bool:
-    """Return whether log prior and likelihood are numbers throughout."""
-    groups = [tree[name].to_dataset() for name in ("log_prior", "log_likelihood")]
-    return all(bool(np.isfinite(values).all()) for group in groups for values in group.values())
+    for group in ("log_prior", "log_likelihood"):
+        for values in tree[group].to_dataset().values():
+            assert bool(np.isfinite(values).all())
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def test_what_is_no_number_of_sets_or_engine_is_refused() -> None:
     with pytest.raises(UsageError, match="from 1 to 2,048"):
         calibration(spec, effects, sets=0)
     with pytest.raises(UsageError, match="'exact' and 'nuts'"):
-        calibration(spec, effects, sets=1, engine="stan")  # type: ignore[arg-type]  # on purpose
+        calibration(spec, effects, sets=1, engine="stan")
 
 
 @pytest.mark.slow
@@ -53,7 +53,7 @@ def test_places_of_the_truth_are_uniform_and_probabilities_come_true(name: str, 
     shares = coverage(table).query("variable == 'effect'")
     assert ((shares["share"] - shares["level"]).abs() < 4 * shares["error"]).all()
     for direction in ("benefit", "harm"):
-        tenths = reliability(table, spec, of=direction)  # type: ignore[arg-type]  # parametrised
+        tenths = reliability(table, spec, of=direction)
         tenths = tenths[tenths["sets"] >= 40]
         assert ((tenths["happened"] - tenths["said"]).abs() < 4 * tenths["error"]).all()
 
@@ -66,7 +66,7 @@ def test_a_likelihood_that_thinks_errors_are_half_as_large_shows(
     right = module._with_results
 
     def halved(table: EffectTable, *rest: object) -> EffectTable:
-        found = right(table, *rest)  # type: ignore[arg-type]  # passed on
+        found = right(table, *rest)
         return dataclasses.replace(
             found,
             frame=found.frame.assign(sei=found.frame["sei"] / 2),

@@ -108,7 +108,7 @@ def test_a_cell_without_a_trial_and_a_probability_that_is_none_are_refused(
 def test_an_elicited_prior_has_the_interval_that_was_said(
     of: str, low: float, df: float | None
 ) -> None:
-    prior = elicited_prior(low, 12.0, level=0.9, of=of, df=df)  # type: ignore[arg-type]  # parametrised
+    prior = elicited_prior(low, 12.0, level=0.9, of=of, df=df)
     assert prior.quantile([0.05, 0.95]) == pytest.approx([low, 12.0])
     name = "overall" if of == "mean" else "tau"
     assert load_model("pain_intensity").with_prior(**{name: prior}).prior(name).reading
@@ -132,4 +132,4 @@ def test_an_sd_that_may_be_0_is_half_normal() -> None:
 )
 def test_what_is_no_belief_is_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        elicited_prior(**given)  # type: ignore[arg-type]  # parametrised
+        elicited_prior(**given)

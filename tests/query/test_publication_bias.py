@@ -240,7 +240,7 @@ def test_pain_under_selection_has_a_smaller_probability_everywhere() -> None:
 )
 def test_what_cannot_be_is_refused(call: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        call()  # type: ignore[operator]  # parametrised
+        call()
 
 
 def test_counts_and_cells_alone_are_refused() -> None:
