@@ -10,6 +10,8 @@ was. Times, versions and widths are left out, so that the same draws give the sa
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
 import sys
 from pathlib import Path
@@ -17,12 +19,15 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 from bayes_nmda.meta.compiled import NOTICE
 
 TUTORIAL = Path(__file__).with_name("tutorial.ipynb")
 #: The largest notebook that may be committed, in bytes.
 LARGEST = 500_000
+#: Colours of a picture.
+COLOURS = 64
 #: Seconds that one cell may take; a cold compilation is the longest.
 TIMEOUT = 600
 
@@ -56,7 +61,19 @@ def execute(path: Path = TUTORIAL) -> nbformat.NotebookNode:
         cell.metadata = {}
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if not _is_notice(output)]
+            for output in cell.outputs:
+                _make_small(output)
     return notebook
+
+
+def _make_small(output: nbformat.NotebookNode) -> None:
+    """Keep a picture in so many colours as a drawing has, a third of the bytes."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+        small = io.BytesIO()
+        picture.quantize(COLOURS).save(small, "PNG", optimize=True)
+        data["image/png"] = base64.b64encode(small.getvalue()).decode()
 
 
 def _is_notice(output: nbformat.NotebookNode) -> bool:

@@ -125,11 +125,9 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
-    text = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
-    # what no mark or clip path refers to, and what holds for all text, need not stand at each
-    text = re.sub(r'<g id="[^"]*"/>', "", text)
-    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    text = _numbered(text, name)
+    # what holds for all text need not stand at each
+    text = text.replace("<g/>", "")
     text = re.sub(r"; font-family: [^;\"]*|font-family: [^;\"]*; ", "", text)
     text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", text)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text)
@@ -141,6 +139,15 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     # a tenth of a point is finer than any screen; marks are drawn by numbers below 10
     text = re.sub(r"(\d\d\.\d)\d", r"\1", text)
     return re.sub(r">\s+<", ">\n<", _without_bare_groups(text)).strip() + "\n"
+
+
+def _numbered(text: str, name: str) -> str:
+    """Return a drawing whose identifiers are its name and a number, of what is referred to."""
+    used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
+    short = {old: f"{name}-{number}" for number, old in enumerate(used)}
+    text = re.sub(r'\bid="([^"]+)"', lambda found: f'id="{short.get(found[1], "")}"', text)
+    text = text.replace(' id=""', "")
+    return re.sub(r'(url\(#|href="#)([^")]+)', lambda found: found[1] + short[found[2]], text)
 
 
 def _tight(path: str) -> str:

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from bayes_nmda.report.sections.uncertainty import Uncertainty
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
-_FLOAT: Final = "%.8g"
+_FLOAT: Final = "%.6g"
 #: Numbers of a model that the table of engines shows, of some hundred that are compared.
 _FARTHEST: Final = 20
 #: Answers of more rows are a grid of questions: as CSV alone.
-_GRID: Final = 150
+_GRID: Final = 60
 #: Text that a spreadsheet would compute; a number is none.
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]+$)")
 
