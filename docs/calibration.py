@@ -22,6 +22,7 @@ from joblib import cpu_count
 
 import bayes_nmda as nmda
 from bayes_nmda.query.calibration import calibration, coverage, flatness, reliability
+from bayes_nmda.report.style import drawing
 
 SETS, NUTS_SETS, SEED = 1000, 200, 20261130
 TWENTIETHS = 20
@@ -144,7 +145,8 @@ def draw(models: list[dict[str, Any]]) -> None:
         right.set(title="probability of benefit", xlim=(0, 1), ylim=(0, 1), ylabel="came true")
     axes[-1][0].set_xlabel("posterior probability below the truth")
     axes[-1][1].set_xlabel("said")
-    figure.savefig(FOLDER / "calibration.svg", metadata={"Date": None})
+    alt = "Places of truths less a uniform distribution, and how often probabilities came true."
+    (FOLDER / "calibration.svg").write_text(drawing(figure, "calibration", alt), encoding="utf-8")
     plt.close(figure)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT: Final = "%.6g"
 #: Numbers of a model that the table of engines shows, of some hundred that are compared.
-_FARTHEST: Final = 20
+_FARTHEST: Final = 10
 #: Answers of more rows are a grid of questions: as CSV alone.
 _GRID: Final = 60
 #: Text that a spreadsheet would compute; a number is none.
