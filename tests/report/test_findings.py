@@ -1,9 +1,12 @@
-"""The tables behind the page carry every digit, and agree with what the page says."""
+"""The tables behind the page carry six digits, and agree with what the page says."""
 
 import pandas as pd
 import pytest
 
 from bayes_nmda import effect, posterior, prob_harm
+
+#: Half of the last of the six digits that a table of the report carries, relative to the value.
+DIGITS = 5e-6
 
 
 @pytest.fixture
@@ -20,20 +23,28 @@ def test_benefits_and_harms_stand_in_one_table(table):
     assert set(found["comparator"]) == {"placebo"}
 
 
-def test_every_digit_of_a_harm_is_that_of_an_answer(table):
+def test_digits_of_a_harm_are_those_of_an_answer(table):
     found = table("harms").query("model == 'quick_harm'").reset_index(drop=True)
     tree = posterior("quick_harm")
     for measure in ("RD", "RR", "OR"):
         records = effect(tree, measure=measure).records
-        assert found[measure.lower()].to_list() == pytest.approx([r["estimate"] for r in records])
+        assert found[measure.lower()].to_list() == pytest.approx(
+            [r["estimate"] for r in records], rel=DIGITS
+        )
     chances = prob_harm(tree, measure="RD", at_least=0.05).records
-    assert found["prob_harm_0.05"].to_list() == pytest.approx([r["probability"] for r in chances])
+    assert found["prob_harm_0.05"].to_list() == pytest.approx(
+        [r["probability"] for r in chances], rel=DIGITS
+    )
 
 
 def test_columns_of_a_number_needed_hold_numbers_needed(table):
     found = table("harms").query("model == 'quick_harm'")
-    assert found["nnt"].to_list() == pytest.approx((1 / found["rd"].abs()).to_list())
-    assert found["nnt_lower"].to_list() == pytest.approx((-1 / found["rd_upper"]).to_list())
+    assert found["nnt"].to_list() == pytest.approx(
+        (1 / found["rd"].abs()).to_list(), rel=2 * DIGITS
+    )
+    assert found["nnt_lower"].to_list() == pytest.approx(
+        (-1 / found["rd_upper"]).to_list(), rel=2 * DIGITS
+    )
     assert "nnt_mcse" not in found  # the error is that of the difference
 
 
