@@ -102,8 +102,10 @@ class EffectTable:
         return {name: int(total[name]) for name in self.frame[by].unique()}
 
     def _trials(self, by: str) -> dict[str, int]:
-        count = self.frame.groupby(by)["trial_id"].nunique()
-        return {name: int(count[name]) for name in self.frame[by].unique()}
+        trials: dict[str, set[str]] = {}
+        for name, trial in zip(self.frame[by], self.frame["trial_id"], strict=True):
+            trials.setdefault(name, set()).add(trial)
+        return {name: len(found) for name, found in trials.items()}
 
     def subset(self, keep: ArrayLike) -> EffectTable:
         """Return the table of some contrasts, with their part of the covariance.

@@ -140,24 +140,18 @@ class Layout:
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Layout:
         """Return the layout of the rows of an effect table."""
-        cells = _unique(frame["cell"])
-        drug_route = list(frame.drop_duplicates("cell")["partition"])
+        # lists: a table of a few dozen rows is read faster by Python than by pandas
+        cell, comparison, trial = (list(frame[n]) for n in ("cell", "comparison", "trial"))
+        arm, timepoint = list(frame["control_arm"]), list(frame["timepoint"])
+        cells, comparisons, trials = _unique(cell), _unique(comparison), _unique(trial)
+        partition = dict(zip(reversed(cell), reversed(list(frame["partition"])), strict=True))
+        drug_route = [partition[name] for name in cells]
         partitions = _unique(drug_route)
-        drug = [partition.split(SEPARATOR)[0] for partition in partitions]
-        trials = _unique(frame["trial"])
-        comparisons = _unique(frame["comparison"])
-        first = frame.drop_duplicates("comparison")
-        control = [
-            f"{trial} {arm}"
-            for trial, arm in zip(first["trial"], first["control_arm"], strict=True)
-        ]
-        at_timepoint = [
-            f"{trial} {arm} {timepoint}"
-            for trial, arm, timepoint in zip(
-                frame["trial"], frame["control_arm"], frame["timepoint"], strict=True
-            )
-        ]
-        controls = _control_labels(frame)
+        drug = [name.split(SEPARATOR)[0] for name in partitions]
+        first = [comparison.index(name) for name in comparisons]
+        control = [f"{trial[row]} {arm[row]}" for row in first]
+        at_timepoint = [f"{t} {a} {when}" for t, a, when in zip(trial, arm, timepoint, strict=True)]
+        controls = _control_labels(trial, arm, timepoint)
         return cls(
             cells=cells,
             partitions=partitions,
@@ -166,13 +160,13 @@ class Layout:
             contrasts=tuple(frame["contrast"]),
             trials=trials,
             controls=_unique(controls),
-            cell_of_contrast=_positions(frame["cell"], cells),
-            comparison_of_contrast=_positions(frame["comparison"], comparisons),
-            trial_of_contrast=_positions(frame["trial"], trials),
+            cell_of_contrast=_positions(cell, cells),
+            comparison_of_contrast=_positions(comparison, comparisons),
+            trial_of_contrast=_positions(trial, trials),
             control_of_contrast=_positions(controls, _unique(controls)),
             partition_of_cell=_positions(drug_route, partitions),
             drug_of_partition=_positions(drug, _unique(drug)),
-            trial_of_comparison=_positions(first["trial"], trials),
+            trial_of_comparison=_positions([trial[row] for row in first], trials),
             comparison_groups=Groups.of(control),
             contrast_groups=Groups.of(at_timepoint),
         )
@@ -224,8 +218,17 @@ class Layout:
         return coords
 
 
-def _control_labels(frame: pd.DataFrame) -> list[str]:
+def _control_labels(
+    trial: Sequence[str], arm: Sequence[str], timepoint: Sequence[str]
+) -> list[str]:
     """Return a name for the control arm of each contrast: of its trial, as short as it can be."""
-    labels = frame["trial"] + frame["timepoint"].map(lambda text: f" {text}" if text else "")
-    arms = frame["control_arm"].groupby(labels).transform("nunique")
-    return list(labels.where(arms == 1, labels + " (" + frame["control_arm"] + ")"))
+    labels = [
+        f"{name} {when}" if when else name for name, when in zip(trial, timepoint, strict=True)
+    ]
+    arms: dict[str, set[str]] = {}
+    for label, name in zip(labels, arm, strict=True):
+        arms.setdefault(label, set()).add(name)
+    return [
+        label if len(arms[label]) == 1 else f"{label} ({name})"
+        for label, name in zip(labels, arm, strict=True)
+    ]

@@ -105,18 +105,25 @@ class Question:
         import pandas as pd
 
         exact = exact_cells(spec, effects, seed=seed, coarser=coarser)
-        sign = self.sign(spec)
-        mean = exact.mean()
-        parts = []
-        for target in TARGETS:
-            sd = exact.sd(target)
-            for size in self.at_least:
-                threshold = self.threshold(spec, size)
-                probability, error = exact.probability(target, threshold, sign)
-                columns = {"cell": list(exact.cells), "at_least": size, "target": target}
-                numbers = dict(zip(NUMBERS, (probability, error, mean, sd), strict=True))
-                parts.append(pd.DataFrame({**columns, **numbers}))
-        table = pd.concat(parts, ignore_index=True)
+        sign, sizes = self.sign(spec), self.at_least
+        found = [
+            exact.probability(target, self.threshold(spec, size), sign)
+            for target in TARGETS
+            for size in sizes
+        ]
+        probability, error = (np.concatenate(part) for part in zip(*found, strict=True))
+        cells, blocks = len(exact.cells), len(found)
+        table = pd.DataFrame(
+            {
+                "cell": exact.cells * blocks,
+                "at_least": np.tile(np.repeat(sizes, cells), len(TARGETS)),
+                "target": np.repeat(TARGETS, cells * len(sizes)),
+                "probability": probability,
+                "error": error,
+                "mean": np.tile(exact.mean(), blocks),
+                "sd": np.concatenate([np.tile(exact.sd(t), len(sizes)) for t in TARGETS]),
+            }
+        )
         table.attrs |= {"log_marginal": exact.log_marginal, "reliable": exact.reliable}
         return table
 

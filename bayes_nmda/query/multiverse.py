@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
 from bayes_nmda.errors import QueryError, UsageError
-from bayes_nmda.query.exactly import KEY, Direction, Question, rows_with
+from bayes_nmda.query.exactly import KEY, NUMBERS, Direction, Question, rows_with
 from bayes_nmda.query.words import percent
 from bayes_nmda.spec.model_file import WITHIN_PERSON
 from bayes_nmda.spec.multiverse import Multiverse, load_multiverse
@@ -40,7 +40,7 @@ _COARSER: Final = {"normal": 4, "binomial": 2, "beta_binomial": 2}
 _BATCH: Final = 20
 #: Of ranges, what sentences tell.
 _TOLD: Final = ("as_it_is", "lowest", "lower", "upper", "highest")
-_ANSWER: Final = ["probability", "error", "mean", "sd", "trials"]
+_ANSWER: Final = (*NUMBERS, "trials")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -338,9 +338,9 @@ def multiverse(
     say(f"{len(work):,} distinct analyses")
     items = list(work.items())
     batches = [items[i : i + _BATCH] for i in range(0, len(items), _BATCH)]
-    done: dict[str, pd.DataFrame] = {}
+    done: dict[str, _Answers] = {}
     for batch in Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_asked)(question, batch, frozenset(keys[0])) for batch in batches
+        delayed(_asked)(question, found.target, batch, frozenset(keys[0])) for batch in batches
     ):
         done |= batch
         say(f"{len(done):,} of {len(work):,} done")
@@ -357,25 +357,38 @@ class _Analysis:
     effects: EffectTable
 
 
+class _Answers(NamedTuple):
+    """What one analysis says: `_ANSWER` by cell and size, and whether it may be trusted."""
+
+    numbers: dict[tuple[str, float], tuple[float, ...]]
+    reliable: bool
+
+
 def _asked(
-    question: Question, batch: list[tuple[str, _Analysis]], whole: frozenset[str]
-) -> dict[str, pd.DataFrame]:
+    question: Question, target: str, batch: list[tuple[str, _Analysis]], whole: frozenset[str]
+) -> dict[str, _Answers]:
     """Return the answers of some analyses, by fewer points than a fit has.
 
     Those of the model as it is, ``whole``, take every point, so that its answer is that of its fit;
     so do those whose few points do not suffice.
     """
-    answers, specs = {}, dict[int, ModelSpec]()
+    answers, specs, counts = {}, dict[int, ModelSpec](), dict[int, dict[str, int]]()
     for key, one in batch:
-        # cells alone of one universe share its tables
+        # cells alone of one universe share its tables, universes of the same rows their contrasts
         spec = specs.get(id(one.tables)) or ModelSpec.from_mapping(one.name, one.tables)
         specs[id(one.tables)] = spec
+        trials = counts.get(id(one.effects)) or one.effects.trials
+        counts[id(one.effects)] = trials
         coarser = 1 if key in whole else _COARSER.get(spec.likelihood.family, 1)
         table = question.answers_if_any(spec, one.effects, coarser=coarser)
         if coarser > 1 and not table.attrs["reliable"]:
             table = question.answers_if_any(spec, one.effects)
-        count, reliable = one.effects.trials, table.attrs["reliable"]
-        answers[key] = table.assign(trials=table["cell"].map(count), reliable=reliable)
+        numbers = {
+            (cell, size): (*answer, float(trials[cell]))
+            for cell, size, of, *answer in table[[*KEY, *NUMBERS]].itertuples(index=False)
+            if of == target
+        }
+        answers[key] = _Answers(numbers, bool(table.attrs["reliable"]))
     return answers
 
 
@@ -467,29 +480,37 @@ def _assumed(tables: Mapping[str, Any]) -> str:
 def _table(
     found: Multiverse,
     universes: list[tuple[int, ...]],
-    answers: list[list[pd.DataFrame]],
+    answers: list[list[_Answers]],
     cells: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the answers of all universes under each other, cells as in the model as it is."""
     import pandas as pd
 
     places = cells.merge(pd.DataFrame({"at_least": found.at_least}), how="cross")
-    index = pd.MultiIndex.from_frame(places[["cell", "at_least"]])
-    parts = []
-    for number, (universe, tables) in enumerate(zip(universes, answers, strict=True)):
-        names = {
-            choice.name: option.name
-            for choice, option in zip(found.choices, found.options(universe), strict=True)
+    keys = list(zip(places["cell"], places["at_least"], strict=True))
+    absent = (*(np.nan for _ in NUMBERS), 0.0)
+    numbers = np.empty((len(universes), len(keys), len(_ANSWER)))
+    reliable = np.empty(len(universes), dtype=bool)
+    for number, mine in enumerate(answers):
+        known = {key: values for one in mine for key, values in one.numbers.items()}
+        numbers[number] = [known.get(key, absent) for key in keys]
+        reliable[number] = all(one.reliable for one in mine)
+    each = len(keys)
+    options = {
+        choice.name: [choice.options[universe[at]].name for universe in universes]
+        for at, choice in enumerate(found.choices)
+    }
+    columns = dict(zip(_ANSWER, numbers.reshape(-1, len(_ANSWER)).T, strict=True))
+    return pd.DataFrame(
+        {
+            "universe": np.repeat(np.arange(len(universes)), each),
+            **{name: np.repeat(names, each) for name, names in options.items()},
+            **{str(name): np.tile(column, len(universes)) for name, column in places.items()},
+            **columns,
+            "trials": columns["trials"].astype("int64"),
+            "reliable": np.repeat(reliable, each),
         }
-        table = pd.concat(tables) if tables else pd.DataFrame(columns=[*KEY, "reliable"])
-        reliable = bool(table["reliable"].all())
-        mine = table[table["target"] == found.target].set_index(["cell", "at_least"])
-        mine = mine.reindex(columns=_ANSWER).reindex(index).reset_index(drop=True)
-        part = pd.concat([places.reset_index(drop=True), mine.astype(float)], axis=1)
-        part["trials"] = part["trials"].fillna(0).astype("int64")
-        head = pd.DataFrame({"universe": number, **names}, index=part.index)
-        parts.append(pd.concat([head, part.assign(reliable=reliable)], axis=1))
-    return pd.concat(parts, ignore_index=True)
+    )
 
 
 def _first_order(found: Multiverse, known: pd.DataFrame) -> dict[str, float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,34 +179,7 @@ class Prior:
 
     def untruncated(self) -> rv_continuous_frozen:
         """Return the SciPy distribution before any cut."""
-        from scipy import stats
-
-        p = dict(self.parameters)
-        match self.distribution:
-            case "normal":
-                return stats.norm(p["loc"], p["scale"])
-            case "student_t":
-                return stats.t(p["df"], p["loc"], p["scale"])
-            case "logistic":
-                return stats.logistic(p["loc"], p["scale"])
-            case "half_normal":
-                return stats.halfnorm(scale=p["scale"])
-            case "half_cauchy":
-                return stats.halfcauchy(scale=p["scale"])
-            case "inverse_gamma":
-                return stats.invgamma(p["shape"], scale=p["scale"])
-            case "log_normal":
-                return stats.lognorm(p["sdlog"], scale=np.exp(p["meanlog"]))
-            case "log_student_t":
-                from bayes_nmda.spec.log_student_t import log_student_t
-
-                return log_student_t(p["df"], p["sdlog"], scale=np.exp(p["meanlog"]))
-            case "exponential":
-                return stats.expon(scale=1 / p["rate"])
-            case "beta":
-                return stats.beta(p["alpha"], p["beta"])
-            case _:
-                return stats.uniform(p["lower"], p["upper"] - p["lower"])
+        return _distribution(self.distribution, self.parameters)
 
     @property
     def mass_cut(self) -> float:
@@ -243,3 +217,36 @@ class Prior:
         names = [name for name, _ in self.parameters]
         cut = values[len(names)] if self.upper is not None else None
         return replace(self, parameters=tuple(zip(names, values, strict=False)), upper=cut)
+
+
+@lru_cache(maxsize=512)
+def _distribution(name: str, parameters: tuple[tuple[str, float], ...]) -> rv_continuous_frozen:
+    """Return a SciPy distribution; to make one takes longer than to evaluate it a few 100 times."""
+    from scipy import stats
+
+    p = dict(parameters)
+    match name:
+        case "normal":
+            return stats.norm(p["loc"], p["scale"])
+        case "student_t":
+            return stats.t(p["df"], p["loc"], p["scale"])
+        case "logistic":
+            return stats.logistic(p["loc"], p["scale"])
+        case "half_normal":
+            return stats.halfnorm(scale=p["scale"])
+        case "half_cauchy":
+            return stats.halfcauchy(scale=p["scale"])
+        case "inverse_gamma":
+            return stats.invgamma(p["shape"], scale=p["scale"])
+        case "log_normal":
+            return stats.lognorm(p["sdlog"], scale=np.exp(p["meanlog"]))
+        case "log_student_t":
+            from bayes_nmda.spec.log_student_t import log_student_t
+
+            return log_student_t(p["df"], p["sdlog"], scale=np.exp(p["meanlog"]))
+        case "exponential":
+            return stats.expon(scale=1 / p["rate"])
+        case "beta":
+            return stats.beta(p["alpha"], p["beta"])
+        case _:
+            return stats.uniform(p["lower"], p["upper"] - p["lower"])

@@ -37,9 +37,12 @@ _LONGEST = 3.0
 _LEGENDRE = np.polynomial.legendre.leggauss(8)
 #: Elements of a temporary array, which then stays in the cache of a processor.
 _CHUNK = 40_000
-#: Chebyshev points over the overdispersion, and those over a midpoint.
-_SPREADS, _MIDPOINTS = 12, 81
-_COARSE, _LOOKS = 161, 6
+#: Chebyshev points over the overdispersion.
+_SPREADS = 12
+#: Points over a midpoint; those of the first look for where its mass lies, of a closer one, and how
+#: many of these there are at most; how far a log density falls to where it ends.
+_MIDPOINTS, _FIRST, _CLOSER, _LOOKS = 81, 41, 21, 8
+_FALL = 32.0
 #: Largest logarithm of a product of odds and ways that is formed as a number.
 _TAME = 600.0
 
@@ -86,8 +89,11 @@ class Table(Protocol):
     def size(self) -> int:
         """Number of log odds ratios."""
 
-    def at(self, theta: Floats, spread: Floats | None = None) -> Derivatives:
-        """Return the log likelihood at true effects, shape (N, d), and overdispersions (N,)."""
+    def at(self, theta: Floats, spread: Floats | None = None, *, bend: bool = True) -> Derivatives:
+        """Return the log likelihood at true effects, shape (N, d), and overdispersions (N,).
+
+        The Hessian may be zero unless its ``bend`` is wanted.
+        """
 
     def value(self, theta: Floats, spread: Floats | None = None) -> Floats:
         """Return its value alone."""
@@ -119,9 +125,9 @@ class Conditional:
         """Number of log odds ratios."""
         return int(self.ways.shape[1])
 
-    def at(self, theta: Floats, spread: Floats | None = None) -> Derivatives:
+    def at(self, theta: Floats, spread: Floats | None = None, *, bend: bool = True) -> Derivatives:
         """Return the log likelihood: the mean and covariance of the events are its derivatives."""
-        del spread
+        del spread, bend
         n, size = theta.shape
         ways, log_ways = self._against_observed()
         value, gradient = np.empty(n), np.empty((n, size))
@@ -229,19 +235,17 @@ class Arms:
         d = self.size
         return np.vstack([np.zeros(d), np.eye(d)]) - 1.0 / (d + 1)
 
-    def at(self, theta: Floats, spread: Floats | None = None) -> Derivatives:
+    def at(self, theta: Floats, spread: Floats | None = None, *, bend: bool = True) -> Derivatives:
         """Return the log likelihood, by a trapezoidal rule over the midpoint."""
-        block = max(1, 5 * _CHUNK // _COARSE)
-        parts = [
-            self._at(
-                theta[first : first + block],
-                None if spread is None else spread[first : first + block],
-            )
-            for first in range(0, len(theta), block)
-        ]
+        block = max(1, 3 * _CHUNK // _MIDPOINTS)
+        parts = []
+        for first in range(0, len(theta), block):
+            part = slice(first, first + block)
+            wide = None if spread is None else spread[part]
+            parts.append(self._at(theta[part], wide, bend=bend))
         return Derivatives(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def _at(self, theta: Floats, spread: Floats | None) -> Derivatives:
+    def _at(self, theta: Floats, spread: Floats | None, *, bend: bool) -> Derivatives:
         lift = self._lift
         apart = theta @ lift.T  # (N, arm)
         middle, density = self._over_midpoints(apart, spread)
@@ -250,9 +254,11 @@ class Arms:
         total = weight.sum(axis=1, keepdims=True)
         weight /= total
         value = top[:, 0] + np.log(total[:, 0] * (middle[:, 1] - middle[:, 0]))
-        first, second = self._slopes(apart, middle, spread)  # (N, node, arm)
+        first, second = self._slopes(apart, middle, spread, bend=bend)  # (N, node, arm)
         by_effect = first @ lift
         gradient = np.einsum("nk,nkd->nd", weight, by_effect)
+        if second is None:
+            return Derivatives(value, gradient, np.zeros((*gradient.shape, self.size)))
         centred = by_effect - gradient[:, None, :]
         hessian = np.einsum("nk,nkd,nke->nde", weight, centred, centred)
         hessian += np.einsum("nk,nka,ad,ae->nde", weight, second, lift, lift)
@@ -261,7 +267,7 @@ class Arms:
     def value(self, theta: Floats, spread: Floats | None = None) -> Floats:
         """Return the log likelihood alone."""
         out = np.empty(len(theta))
-        block = max(1, 5 * _CHUNK // _COARSE)
+        block = max(1, 3 * _CHUNK // _MIDPOINTS)
         for first in range(0, len(theta), block):
             part = slice(first, first + block)
             wide = None if spread is None else spread[part]
@@ -275,26 +281,27 @@ class Arms:
         """Return midpoints that span the mass, and the log density there, shape (N, node)."""
         low, high = np.asarray(self.midpoint.quantile(np.array([1e-14, 1 - 1e-14])))
         low, high = np.full((len(apart), 1), low), np.full((len(apart), 1), high)
-        nodes = _COARSE
+        nodes = _FIRST
         for _ in range(_LOOKS):
             middle = low + (high - low) * np.linspace(0, 1, nodes)
             density = self._density(apart, middle, spread)
-            kept = density > density.max(axis=1, keepdims=True) - 40.0
-            step = middle[:, [1]] - middle[:, [0]]
-            narrow_low = np.where(kept, middle, np.inf).min(axis=1, keepdims=True) - step
-            narrow_high = np.where(kept, middle, -np.inf).max(axis=1, keepdims=True) + step
-            settled = ((narrow_high - narrow_low) > 0.5 * (high - low)).all()
-            if settled and nodes == _MIDPOINTS:
+            kept = density > density.max(axis=1, keepdims=True) - _FALL
+            first = np.maximum(kept.argmax(axis=1) - 1, 0)
+            last = np.minimum(nodes - kept[:, ::-1].argmax(axis=1), nodes - 1)
+            settled = (last - first > nodes // 2).all()
+            low, high = (np.take_along_axis(middle, at[:, None], 1) for at in (first, last))
+            if settled:
                 break
-            low, high, nodes = narrow_low, narrow_high, _MIDPOINTS
-        return middle, density
+            nodes = _CLOSER
+        middle = low + (high - low) * np.linspace(0, 1, _MIDPOINTS)
+        return middle, self._density(apart, middle, spread)
 
     def drawn_midpoints(
         self, theta: Floats, spread: Floats | None, rng: np.random.Generator
     ) -> Floats:
         """Return a draw of the midpoint given true effects (N, d), shape (N,)."""
         out = np.empty(len(theta))
-        block = max(1, 5 * _CHUNK // _COARSE)
+        block = max(1, 3 * _CHUNK // _MIDPOINTS)
         for first in range(0, len(theta), block):
             part = slice(first, first + block)
             wide = None if spread is None else spread[part]
@@ -312,8 +319,8 @@ class Arms:
         return np.asarray(value + self.midpoint.logpdf(middle))
 
     def _slopes(
-        self, apart: Floats, middle: Floats, spread: Floats | None
-    ) -> tuple[Floats, Floats]:
+        self, apart: Floats, middle: Floats, spread: Floats | None, *, bend: bool
+    ) -> tuple[Floats, Floats | None]:
         """Return first and second derivatives of each arm's log likelihood by its log odds."""
         from scipy.special import digamma, polygamma
 
@@ -328,12 +335,14 @@ class Arms:
         score = (
             digamma(alpha + self.events) - digamma(alpha) - digamma(beta + others) + digamma(beta)
         )
-        bend = (
+        rise = wide * risk * rest
+        if not bend:
+            return score * rise, None
+        change = (
             polygamma(1, alpha + self.events) - polygamma(1, alpha)
             + polygamma(1, beta + others) - polygamma(1, beta)
         )  # fmt: skip
-        rise = wide * risk * rest
-        return score * rise, bend * rise**2 + score * rise * (rest - risk)
+        return score * rise, change * rise**2 + score * rise * (rest - risk)
 
 
 _TINY = 1e-12
@@ -455,7 +464,7 @@ class Curve:
         end = _FLAT + np.log(people + 1.0)
         places = 2 * int(np.ceil(end / _INTERVAL)) + 1
         theta = np.linspace(-end, end, places)
-        found = table.at(theta[:, None])
+        found = table.at(theta[:, None], bend=False)
         return cls.through(end, theta[1] - theta[0], found.value[None], found.gradient[:, 0][None])
 
     def panels(self, root: float) -> Panels:
@@ -488,24 +497,45 @@ class Curve:
 
     def at(self, x: Floats, order: int = 0) -> list[Floats]:
         """Return value and, up to ``order``, slope and curvature; ``x`` is (P, …)."""
-        inside = np.clip(x, -self.end, self.end)
-        place = (inside + self.end) * (1.0 / self.step)
-        cell = np.minimum(place.astype(np.intp), self.intervals - 1)
-        u = place - cell
+        place = x + self.end  # in place from here: arrays are large, and this is most of the work
+        place *= 1.0 / self.step
+        outside = bool(place.min() < 0.0 or place.max() > self.intervals)
+        if outside:
+            beyond = (place < 0.0) | (place > self.intervals)
+            np.clip(place, 0.0, self.intervals, out=place)
+        cell = place.astype(np.intp)
+        np.minimum(cell, self.intervals - 1, out=cell)
+        u = np.subtract(place, cell, out=place)
         if self.curves > 1:
             offset = np.arange(self.curves) * self.intervals
-            cell = cell + offset.reshape(-1, *(1,) * (x.ndim - 1))
-        a, b, c, d = np.moveaxis(self.cubic[cell], -1, 0)
-        value = ((d * u + c) * u + b) * u + a
-        slope = ((3 * d * u + 2 * c) * u + b) / self.step
-        beyond = x - inside
-        out = [value + slope * beyond]
-        if order >= 1:
+            cell += offset.reshape(-1, *(1,) * (x.ndim - 1))
+        cubic = self.cubic.take(cell, axis=0)
+        a, b, c, d = (cubic[..., power] for power in range(4))
+        value = d * u
+        for coefficient in (c, b):
+            value += coefficient
+            value *= u
+        value += a
+        out = [value]
+        if order >= 1 or outside:
+            slope = 3.0 * d
+            slope *= u
+            slope += 2.0 * c
+            slope *= u
+            slope += b
+            slope /= self.step
             out.append(slope)
+        if outside:
+            value[beyond] += (slope * (x - np.clip(x, -self.end, self.end)))[beyond]
         if order >= 2:
-            bend = (6 * d * u + 2 * c) / self.step**2
-            out.append(np.where(beyond == 0, bend, 0.0))
-        return out
+            bend = 6.0 * d
+            bend *= u
+            bend += 2.0 * c
+            bend /= self.step**2
+            if outside:
+                bend[beyond] = 0.0
+            out.append(bend)
+        return out[: order + 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -533,7 +563,9 @@ class Sheet:
         places = 2 * int(np.ceil(end / (10 * _INTERVAL))) + 1
         theta = np.linspace(-end, end, places)
         found = table.at(
-            np.tile(theta, _SPREADS)[:, None], np.repeat(np.maximum(spreads, 1e-6), places)
+            np.tile(theta, _SPREADS)[:, None],
+            np.repeat(np.maximum(spreads, 1e-6), places),
+            bend=False,
         )
         shape = (_SPREADS, places)
         step = theta[1] - theta[0]
@@ -633,15 +665,22 @@ def averaged(
     sigma = root * narrow
     half = int(np.ceil(np.arcsinh(rule.farthest / narrow.min()) / rule.step))
     t = rule.step * np.arange(-half, half + 1)
-    at = theta[..., None] + sigma[..., None] * np.sinh(t)
-    score = (at - mean[..., None]) / root[..., None]
+    at = sigma[..., None] * np.sinh(t)
+    at += theta[..., None]
+    score = at - mean[..., None]
+    score *= np.sqrt(0.5) / root[..., None]
+    score *= score
     value, *derivatives = curve.at(at, order)
-    log_share = value - 0.5 * score**2 + np.log(np.cosh(t))
-    top = log_share.max(axis=2, keepdims=True)
-    share = np.exp(log_share - top)
+    share = value  # in place, as in `Curve.at`
+    share -= score
+    share += np.log(np.cosh(t))
+    top = share.max(axis=2, keepdims=True)
+    share -= top
+    np.exp(share, out=share)
     total = share.sum(axis=2, keepdims=True)
+    share /= total
     log_average = (top + np.log(total))[..., 0] + np.log(rule.step * narrow / np.sqrt(2 * np.pi))
-    return Averaged(log_average, at, share / total, tuple(derivatives))
+    return Averaged(log_average, at, share, tuple(derivatives))
 
 
 def averaged_widely(curve: Curve, mean: Floats, variance: Floats, order: int = 0) -> Averaged:

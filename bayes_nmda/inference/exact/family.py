@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -86,8 +85,7 @@ class Family:
         u = np.clip(ndtr(z), 1e-300, 1 - 1e-15)
         scales = np.zeros((len(z), len(SCALES)))
         for column, (name, prior) in enumerate(zip(self.names, self.priors, strict=True)):
-            quantiles, kept = _quantiles(prior)
-            scales[:, SCALES.index(name)] = quantiles(kept * u[:, column])
+            scales[:, SCALES.index(name)] = prior.quantile(u[:, column])
         used = len(self.names)
         numbers = dict(self.overall.parameters)
         scales[:, -1] = numbers["scale"]
@@ -106,12 +104,3 @@ class Family:
             half = self.degrees_of_freedom / 2
             columns.append(half / gammaincinv(half, u[:, used:]))
         return np.hstack(columns)
-
-
-@lru_cache(maxsize=64)
-def _quantiles(prior: Prior) -> tuple[Any, float]:
-    """Return the quantile function of a prior before its cut, and the mass that the cut leaves.
-
-    SciPy takes longer to make a distribution than to evaluate it at a few hundred points.
-    """
-    return prior.untruncated().ppf, 1 - prior.mass_cut

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SCALES = ("tau", "sd_drug", "sd_route", "sd_timepoint", "sd_trial_timepoint", "sd_overall")
 _LOG_2PI = float(np.log(2 * np.pi))
 #: Points whose matrices fit into the cache of a processor.
-_CHUNK = 256
+_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -449,9 +449,10 @@ class _Given:
             log_det += log_of.sum(axis=1)
             at = gaussian.cell[rows]
             place = (at[:, :, None] * cells + at[:, None, :]).reshape(-1)
-            belongs = np.zeros((len(place), cells * cells))
-            belongs[np.arange(len(place)), place] = 1.0
-            m += precision.reshape(points, -1) @ belongs
+            order = np.argsort(place, kind="stable")
+            pairs, starts = np.unique(place[order], return_index=True)
+            by_pair = precision.reshape(points, -1)[:, order]
+            m[:, pairs] += np.add.reduceat(by_pair, starts, axis=1)
             blocks.append(_Block(rows, precision, spread, errors))
         square: Floats = m.reshape(points, cells, cells)
         prior = _prior_covariance(gaussian, scales)

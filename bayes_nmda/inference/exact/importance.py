@@ -138,7 +138,7 @@ class Proposal:
         )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=1024)
 def _scores(dimension: int, points: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Return normal scores (point, dimension) and a uniform number (point, 1), evenly spread.
 
