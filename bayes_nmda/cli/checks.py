@@ -122,13 +122,13 @@ def _decided(trials: TrialData) -> set[str]:
 
 
 def _models(trials: TrialData) -> list[Row]:
-    from bayes_nmda.effects import effect_table
+    from bayes_nmda.effects import EffectTables
     from bayes_nmda.spec.spec import load_model, model_names
 
-    rows = []
+    rows, tables = [], EffectTables(trials)
     for name in model_names():
         spec = load_model(name)
-        frame = effect_table(trials, spec).frame
+        frame = tables.of(spec).frame
         rows.append(
             _valid(
                 f"model {name}",

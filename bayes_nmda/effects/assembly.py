@@ -36,6 +36,8 @@ from bayes_nmda.errors import QueryError, SpecError
 from bayes_nmda.terms import AGAINST, AS_PARALLEL, COUNTED_ONCE, PAIRED, Measure, cell_label
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from bayes_nmda.data import TrialData, Vocabulary
     from bayes_nmda.spec.spec import ModelSpec
 
@@ -156,8 +158,32 @@ def effect_table(trials: TrialData, spec: ModelSpec) -> EffectTable:
         If the model's sign of benefit contradicts a binary outcome, its mean differences would
         mix instruments, or it does not say how crossover trials enter.
     """
-    table = _without_covariates(trials, spec)
-    return replace(table, frame=with_covariates(table.frame, trials, spec))
+    return EffectTables(trials).of(spec)
+
+
+class EffectTables:
+    """Effect tables of the same trials: models that differ in their priors alone share one.
+
+    Parameters
+    ----------
+    trials
+        Validated tables, which stay as they are.
+    """
+
+    def __init__(self, trials: TrialData) -> None:
+        self._trials = trials
+        self._made: dict[Hashable, EffectTable] = {}
+
+    def of(self, spec: ModelSpec) -> EffectTable:
+        """Return what `effect_table` returns, and raise what it raises."""
+        key = (
+            spec.select, spec.measure, spec.benefit, spec.unit, spec.likelihood, spec.covariance,
+            spec.supplement, spec.reference_correlation,
+        )  # fmt: skip
+        if key not in self._made:
+            self._made[key] = _without_covariates(self._trials, spec)
+        table = self._made[key]
+        return replace(table, frame=with_covariates(table.frame, self._trials, spec))
 
 
 def _without_covariates(trials: TrialData, spec: ModelSpec) -> EffectTable:

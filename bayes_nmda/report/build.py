@@ -154,7 +154,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from joblib import Parallel, cpu_count, delayed
 
     from bayes_nmda.data import load_trials
-    from bayes_nmda.effects import effect_table
+    from bayes_nmda.effects import EffectTables
     from bayes_nmda.effects.replication import replication
     from bayes_nmda.report.content import gather
     from bayes_nmda.report.engines import agreement, influence
@@ -170,7 +170,8 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     specs = [load_model(model) for model in definition.models]
     require_kinds(definition, {spec.name: spec for spec in specs})
     trials = load_trials()
-    effects = [effect_table(trials, spec) for spec in specs]
+    made = EffectTables(trials)
+    effects = [made.of(spec) for spec in specs]
     say("replicating the review")
     table = replication(trials)
     require_replication(table)

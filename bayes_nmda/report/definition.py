@@ -16,6 +16,7 @@ from bayes_nmda.errors import ReportError, SpecError, shortened
 from bayes_nmda.files import toml_of
 from bayes_nmda.report.sections import KINDS
 from bayes_nmda.spec.model_file import locate, model_names
+from bayes_nmda.spec.multiverse import multiverse_names
 
 _KEYS: Final = ("title", "subtitle", "section")
 _MORE: Final = ("columns", "missing", "limits")
@@ -54,7 +55,8 @@ class Section:
         Of ``tradeoff``: how much benefit one person is thought to give up to spare another one
         event.
     multiverse
-        Of ``uncertainty``: a file in ``models/multiverse/`` about the primary analysis.
+        Of ``uncertainty``: files in ``models/multiverse/``, the first about the primary analysis,
+        others about counted harms.
     biased
         Of ``uncertainty``: models of bias, which are told by the exact engine alone.
     """
@@ -70,7 +72,7 @@ class Section:
     at_least: tuple[float, ...] = ()
     at_most: tuple[float, ...] = ()
     points_per_event: tuple[float, ...] = ()
-    multiverse: str = ""
+    multiverse: tuple[str, ...] = ()
     biased: tuple[str, ...] = ()
 
 
@@ -262,18 +264,19 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         at_least,
         at_most,
         points_per_event,
-        multiverse=_multiverse(f"{where}: multiverse", table.get("multiverse")),
+        multiverse=_multiverses(f"{where}: multiverse", table.get("multiverse", [])),
         biased=biased,
     )
 
 
-def _multiverse(where: str, value: Any) -> str:
-    if value is None:
-        return ""
-    known = sorted(path.stem for path in (paths.models() / "multiverse").glob("*.toml"))
-    if value not in known:
-        raise ReportError(f"{where}: found {value!r}; allowed are {', '.join(known) or 'none yet'}")
-    return str(value)
+def _multiverses(where: str, value: Any) -> tuple[str, ...]:
+    names, known = _texts(where, value), multiverse_names()
+    odd = [name for name in names if name not in known]
+    if odd:
+        raise ReportError(
+            f"{where}: found {odd[0]!r}; allowed are {', '.join(known) or 'none yet'}"
+        )
+    return names
 
 
 def _check_keys(

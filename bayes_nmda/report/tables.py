@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
@@ -122,8 +122,8 @@ def uncertainty_tables(found: Uncertainty) -> dict[str, pd.DataFrame]:
         for cell, value in by_cell.items()
     ]
     return {
-        "multiverse_ranges": found.universes.ranges(),
-        "multiverse_shares": found.universes.shares(),
+        "multiverse_ranges": _together(found, "ranges"),
+        "multiverse_shares": _together(found, "shares"),
         "under_bias": pd.DataFrame(biased),
         "under_selection": found.selection,
         "missing_evidence": found.missing,
@@ -133,6 +133,16 @@ def uncertainty_tables(found: Uncertainty) -> dict[str, pd.DataFrame]:
         "predictive_coverage": found.coverage,
         "reverse_bayes": found.reverse,
     }
+
+
+def _together(found: Uncertainty, what: Literal["ranges", "shares"]) -> pd.DataFrame:
+    """Return the tables of all multiverses under each other, each with its name."""
+    parts = []
+    for universes in (found.universes, *(harm.universes for harm in found.harms)):
+        table = universes.ranges() if what == "ranges" else universes.shares()
+        table.insert(0, "multiverse", universes.multiverse.name)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
 
 
 def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:

@@ -100,7 +100,7 @@ def analyses(draw: st.DrawFn) -> tuple:
 
 # Health is a matter of the machine's load here: one example takes a dense grid of a second.
 @settings(
-    max_examples=15,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -112,7 +112,7 @@ def test_every_number_agrees_with_a_dense_grid(case: tuple) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(analyses())
 def test_every_number_agrees_with_a_dense_grid_at_length(case: tuple) -> None:
     yi, sei, mu, tau, upper = case

@@ -151,7 +151,16 @@ def test_the_log_density_of_a_point_is_the_joint_density_worked_out_by_hand(endi
         assert density(values) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", ["pain_intensity", "pain_intensity_robust", "any_adverse_event"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pain_intensity_complete",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("pain_intensity", "pain_intensity_robust", "any_adverse_event")
+        ),
+    ],
+)
 def test_gradients_are_those_of_finite_differences(name: str) -> None:
     spec = load_model(name)
     model = build_model(spec, effect_table(load_trials(), spec))
@@ -251,6 +260,7 @@ def agree(draws: np.ndarray, expected: np.ndarray) -> None:
     assert z.max() < 4.5, (worst, z.max(), products.mean(0)[worst], expected[worst])
 
 
+@pytest.mark.slow
 def test_prior_draws_have_the_covariance_that_the_design_writes_down(
     primary: ModelSpec, pain: EffectTable
 ) -> None:

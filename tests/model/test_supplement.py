@@ -110,6 +110,7 @@ def test_numbers_and_choices_of_a_supplement_move_the_hash_and_its_words_do_not(
     assert one.to_mapping()["supplement"]["rows"]["abstract:110"]["error"] == "p_value"
 
 
+@pytest.mark.slow
 def test_the_density_of_the_paired_result_is_that_of_its_error_at_the_correlation(
     spec: ModelSpec, added: EffectTable
 ) -> None:

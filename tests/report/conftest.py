@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from filelock import FileLock
 
 from bayes_nmda.spec.parameters import in_words
 from bayes_nmda.spec.spec import load_model
@@ -280,16 +281,32 @@ def built(
     return home
 
 
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that the first of the processes of this run makes for all of them."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    home = root / name
+    with FileLock(f"{home}.lock"):
+        if not home.exists():
+            part = home.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            make(part)
+            part.rename(home)
+    return home
+
+
 @pytest.fixture(scope="session")
 def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home whose report ``quick``, about pain alone, has been built once."""
-    return built(tmp_path_factory.mktemp("report"), "quick", PAIN, ["quick"])
+    return _once(tmp_path_factory, "built", lambda home: built(home, "quick", PAIN, ["quick"]))
 
 
 @pytest.fixture(scope="session")
 def told_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home whose report ``whole``, with every kind of section, has been built once."""
-    return built(tmp_path_factory.mktemp("whole"), "whole", WHOLE, MODELS)
+    return _once(tmp_path_factory, "told", lambda home: built(home, "whole", WHOLE, MODELS))
 
 
 @pytest.fixture

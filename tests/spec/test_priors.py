@@ -12,7 +12,7 @@ from bayes_nmda.model.random_variables import random_variable
 from bayes_nmda.spec.log_student_t import log_student_t
 from bayes_nmda.spec.priors import FOR_SCALES, PARAMETERS, Prior
 
-quick = settings(deadline=None, max_examples=60, derandomize=True)
+quick = settings(deadline=None, max_examples=15, derandomize=True)
 #: One prior of every distribution, and SciPy's name for it, written by hand.
 EXAMPLES = {
     "normal": (Prior.of("normal", -10, 6.08), stats.norm(-10, 6.08)),

@@ -66,6 +66,26 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The probability of a counted harm over its multiverse.
+
+    Attributes
+    ----------
+    outcome
+        Its key.
+    size
+        The ratio of odds that it is of at least; 1 is any increase.
+    universes, ranges
+        As in `Uncertainty`.
+    """
+
+    outcome: str
+    size: float
+    universes: Universes
+    ranges: Mapping[str, Range]
+
+
+@dataclass(frozen=True, slots=True)
 class Uncertainty:
     """Everything that this section tells.
 
@@ -82,6 +102,8 @@ class Uncertainty:
     selection, missing, sensitivity, coverage, reverse
         Tables of `under_selection`, `missing_evidence`, `prior_sensitivity`, `predictive_coverage`
         (one row a level) and `reverse_bayes` of the leading cell.
+    harms
+        Counted harms under choices of their own.
     leader
         The cell whose curve is drawn: that with the highest probability.
     """
@@ -95,6 +117,7 @@ class Uncertainty:
     sensitivity: pd.DataFrame
     coverage: pd.DataFrame
     reverse: pd.DataFrame
+    harms: Sequence[Moved]
     leader: str
 
     @property
@@ -106,6 +129,11 @@ class Uncertainty:
             | {"words": _SD_OF.get(row["variable"], row["variable"].replace("_", " "))}
             for row in odd.to_dict("records")
         ]
+
+    def harm(self, outcome: str, cell: str) -> Range | None:
+        """Return the range of the probability of any increase of a harm, if it was moved."""
+        mine = (h for h in self.harms if h.outcome == outcome and h.size == 1)
+        return next((h.ranges.get(cell) for h in mine), None)
 
     def found(self, cell: str) -> list[tuple[float, float]]:
         """Return what missing trials are taken to have found, and the probability, of a cell."""
@@ -135,7 +163,8 @@ def uncertainty(
 
     spec, effects = primary.spec, primary.effects
     size = spec.thresholds.benefit_sizes[FIRST]
-    universes = _kept(section.multiverse, trials, say).of(at_least=size)
+    universes = _kept(section.multiverse[0], trials, say).of(at_least=size)
+    harms = [_harm(_kept(name, trials, say)) for name in section.multiverse[1:]]
     say("moving biases and priors")
     usual = query.prob_benefit(primary.draws, at_least=size)
     best = max(usual.records, key=lambda record: float(record["probability"]))
@@ -174,8 +203,17 @@ def uncertainty(
         prior_sensitivity(primary.tree),
         coverage,
         reverse,
+        harms,
         leader.label,
     )
+
+
+def _harm(universes: Universes) -> Moved:
+    """Return the harm of the first size that a multiverse asks for."""
+    size = universes.multiverse.at_least[0]
+    outcome = str(universes.multiverse.tables["select"]["outcome"])
+    one = universes.of(at_least=size)
+    return Moved(outcome, size, one, _ranges(one))
 
 
 def _ranges(universes: Universes) -> dict[str, Range]:

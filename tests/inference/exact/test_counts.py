@@ -264,9 +264,9 @@ def test_one_effect_of_large_trials_is_that_of_dense_sums(alone) -> None:
     found = fit(alone, effects, engine="exact", draws=50)
     assert found.attrs["log_marginal_error"] < 1e-5
     assert diagnose(found)["passed"].all()
-    theta, mu = np.linspace(-5, 4, 6001), np.linspace(-3.0, 1.5, 361)
+    theta, mu = np.linspace(-5, 4, 2001), np.linspace(-3.0, 1.5, 181)
     likelihood = np.stack([np.exp(table(row).value(theta[:, None])) for row in BCG], axis=1)
-    score = np.linspace(-4, 4, 121)
+    score = np.linspace(-4, 4, 61)
     prior = alone.prior("tau")
     total = below = 0.0
     for z in score:
@@ -354,7 +354,7 @@ def rows(most: int = 6) -> st.SearchStrategy[list[Row]]:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(rows())
 def test_swapping_the_arms_of_every_trial_turns_a_cell_around(alone_rows: list[Row]) -> None:
     spec = load_model("any_adverse_event_unpooled")
