@@ -11,15 +11,13 @@ import pytest
 from bayes_nmda.data import load_trials
 from bayes_nmda.effects import effect_table
 from bayes_nmda.gates import fit
-from bayes_nmda.spec.spec import load_model, model_names
-
-#: No trial of it says anything of a ratio, so that there is nothing to fit.
-SILENT = "serious_adverse_event_active"
+from bayes_nmda.spec.spec import load_model
+from tests.recovery.test_gates import STRUCTURES
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in model_names() if name != SILENT])
-def test_leaving_out_and_power_scaling_work_on_every_shipped_model(name: str) -> None:
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_leaving_out_and_power_scaling_work_on_every_structure(name: str) -> None:
     spec = load_model(name)
     effects = effect_table(load_trials(), spec)
     tree = fit(spec, effects, engine="exact")

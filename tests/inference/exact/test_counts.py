@@ -612,30 +612,17 @@ def test_spare_places_add_their_own_priors_and_nothing_else(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    ["any_adverse_event", "any_adverse_event_unpooled", "any_adverse_event_complete",
-     "any_adverse_event_binomial", "any_adverse_event_robust", "responder_50", "psychotomimetic"],
-)  # fmt: skip
-def test_nuts_and_the_exact_engine_agree(name: str) -> None:
-    spec = load_model(name)
-    effects = effect_table(load_trials(validate=False), spec)
-    exact, nuts = (fit(spec, effects, engine=engine) for engine in ("exact", "nuts"))
-    assert diagnose(nuts)["passed"].all(), diagnose(nuts).query("~passed")
-    compared = compare_engines(exact, nuts)
-    assert compared["passed"].all(), compared.query("~passed")
+def test_trials_that_barely_differ_are_sampled_without_complaint(harms) -> None:
+    """Twenty-two large trials of one drug with one odds ratio, as of statins.
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("tau", [None, ("half_normal", 0.5)], ids=["inverse gamma", "half-normal"])
-def test_trials_that_barely_differ_are_sampled_without_complaint(harms, tau) -> None:
-    """Twenty-two large trials of one drug with one odds ratio, as of statins."""
+    The prior of tau has its mode at 0, where sampling is hardest.
+    """
     rng = np.random.default_rng(5)
     n = rng.integers(150, 900, 22)
     control = rng.binomial(n, rng.uniform(0.05, 0.2, 22))
     odds = (control + 0.5) / (n - control + 0.5) * np.exp(-0.2)
     treated = rng.binomial(n, odds / (1 + odds))
-    spec = harms[0] if tau is None else harms[0].with_prior(tau=tau)
+    spec = harms[0].with_prior(tau=("half_normal", 0.5))
     spec = replace(spec, thresholds=load_model("any_adverse_event").thresholds)
     effects = counted(
         list(zip(treated.tolist(), n.tolist(), control.tolist(), n.tolist(), strict=True))

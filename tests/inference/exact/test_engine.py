@@ -554,13 +554,11 @@ def long_run(spec: ModelSpec, pain: EffectTable, batches: int) -> LongRun:
 # Of 40,000 draws the worst of 15 means is off by a hundredth of its SD by chance alone; with ten
 # times as many the standard error is a fifth of a hundredth, and that of the exact engine a third.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STRUCTURES)
 def test_four_hundred_thousand_draws_of_nuts_agree_to_a_hundredth_of_the_sd(
-    name: str, pain: EffectTable
+    primary: ModelSpec, pain: EffectTable
 ) -> None:
-    spec = load_model(name)
-    exact = engine.exact_posterior(spec, pain)
-    nuts = long_run(spec, pain, batches=4)
+    exact = engine.exact_posterior(primary, pain)
+    nuts = long_run(primary, pain, batches=4)
     assert nuts.draws == 400_000
     assert np.abs((nuts.mean - exact.mean("effect")) / exact.sd("effect")).max() < 0.01
     assert np.abs(nuts.sd / exact.sd("effect") - 1).max() < 0.01
