@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
     from bayes_nmda.query.missing_evidence import missing_evidence
     from bayes_nmda.query.multiverse import Universes, multiverse
+    from bayes_nmda.query.next_trial import NextTrial, next_trial
     from bayes_nmda.query.priors_examined import (
         elicited_prior,
         prior_sensitivity,
@@ -61,6 +62,7 @@ __all__ = [
     "EffectTable",
     "MetaAnalysis",
     "ModelSpec",
+    "NextTrial",
     "Prior",
     "Project",
     "TrialData",
@@ -93,6 +95,7 @@ __all__ = [
     "multiverse_names",
     "net_benefit",
     "new_trial",
+    "next_trial",
     "posterior",
     "predicted",
     "predictive_coverage",
@@ -128,6 +131,7 @@ _HOMES = {
     "query.covariates": ("at_covariates", "coefficients", "predicted"),
     "query.missing_evidence": ("missing_evidence",),
     "query.multiverse": ("Universes", "multiverse"),
+    "query.next_trial": ("NextTrial", "next_trial"),
     "query.publication_bias": (
         "BiasModels",
         "robust_meta_analysis",

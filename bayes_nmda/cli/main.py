@@ -42,7 +42,7 @@ _LONGEST, _KEPT = 2000, 400
 #: Options that take numbers.
 _NUMBERS: Final = frozenset(
     {"--at-least", "--at-most", "--worth", "--control-risk", "--level", "--seed", "--draws"}
-    | {"--chains"}
+    | {"--chains", "--n", "--success", "--trials", "--assurance", "--sd", "--correlation"}
 )
 
 app = App(
@@ -235,6 +235,100 @@ def multiverse(
     if len(rows) <= _SENTENCES:
         print(f"{found.sentence}\n")
     print(text_table(rows))
+
+
+@app.command
+def next_trial(
+    model: Model,
+    *,
+    drug: Annotated[str | None, Parameter(help="Of the cell.")] = None,
+    route: Annotated[str | None, Parameter(help="Of the cell.")] = None,
+    timepoint: Annotated[str | None, Parameter(help="Of the cell.")] = None,
+    n: Annotated[
+        list[int] | None,
+        Parameter(
+            negative="",
+            help="People in each new trial; may be repeated. Default: 50, 100, 200, 400, 800.",
+        ),
+    ] = None,
+    design: Annotated[
+        Literal["parallel", "crossover"], Parameter(help="Of the new trial.")
+    ] = "parallel",
+    at_least: Annotated[
+        float | None,
+        Parameter(
+            help="A change in units of the outcome, of counts an odds ratio. Default: the first "
+            "size of the model file that is more than none."
+        ),
+    ] = None,
+    direction: Annotated[
+        Literal["benefit", "harm"] | None,
+        Parameter(help="Default: harm of counts of harms, else benefit."),
+    ] = None,
+    success: Annotated[
+        float, Parameter(help="Probability from which the question counts as settled.")
+    ] = 0.95,
+    trials: Annotated[int, Parameter(help="New trials of one size.")] = 1,
+    assurance: Annotated[
+        float, Parameter(help="Probability of settling it that the smallest trial is sought for.")
+    ] = 0.8,
+    sd: Annotated[
+        float | None, Parameter(help="Of one person's result. Default: as in the cell's trials.")
+    ] = None,
+    correlation: Annotated[
+        float | None, Parameter(help="Of one person's two results in a crossover.")
+    ] = None,
+    control_risk: Annotated[
+        float | None, Parameter(help="Risk without the drug in the new trial, of counts.")
+    ] = None,
+    design_prior: Annotated[
+        str | None,
+        Parameter(help="True effects are those of another model, or one number."),
+    ] = None,
+    figure: Annotated[
+        Path | None, Parameter(help="Write the probability of settling it by size, as SVG.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what one or more further trials of a cell would tell, before they are run."""
+    from bayes_nmda.query.display import text_table
+    from bayes_nmda.query.next_trial import SIZES
+    from bayes_nmda.query.next_trial import next_trial as planned
+    from bayes_nmda.store.fits import posterior
+
+    tree = posterior(known_model(model))
+    truth: Any = None
+    if design_prior is not None:
+        try:
+            truth = float(design_prior)
+        except ValueError:
+            truth = posterior(known_model(design_prior))
+    found = planned(
+        tree,
+        drug=drug,
+        route=route,
+        timepoint=timepoint,
+        n=SIZES if n is None else n,
+        design=design,
+        at_least=at_least,
+        direction=direction,
+        success=success,
+        trials=trials,
+        assurance=assurance,
+        sd=sd,
+        correlation=correlation,
+        control_risk=control_risk,
+        design_prior=truth,
+    )
+    if figure is not None:
+        from bayes_nmda.report.sections.next_trial import assurance_figure
+
+        figure.write_text(assurance_figure([found]).svg, encoding="utf-8")
+    if as_json:
+        _print_rows("next-trial", found.to_rows(), as_json=True)
+        return
+    print(f"{found.sentence}\n")
+    print(text_table(found.to_rows(brief=True)))
 
 
 @app.command

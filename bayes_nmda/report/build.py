@@ -160,6 +160,7 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.report.engines import agreement, influence
     from bayes_nmda.report.fits import fit_of
     from bayes_nmda.report.sections import require_kinds
+    from bayes_nmda.report.sections.next_trial import planned
     from bayes_nmda.report.sections.primary import FIRST
     from bayes_nmda.report.sections.uncertainty import uncertainty
     from bayes_nmda.spec.spec import load_model
@@ -188,9 +189,14 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     moved = influence(specs[0], effects[0], specs[0].thresholds.benefit_sizes[FIRST])
     section = definition.section("uncertainty")
     unsure = None if section is None else uncertainty(section, fits[0], trials, say)
+    section = definition.section("next_trial")
+    plans = None
+    if section is not None:
+        fit = next(fit for fit in fits if fit.spec.name == section.models[0])
+        plans = planned(section, fit, say)
     say("asking questions")
     engines = pd.concat(compared, ignore_index=True)
-    return gather(definition, fits, trials, table, engines, moved, unsure)
+    return gather(definition, fits, trials, table, engines, moved, unsure, plans)
 
 
 def require_replication(table: pd.DataFrame) -> None:

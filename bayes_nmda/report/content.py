@@ -16,6 +16,7 @@ from bayes_nmda.report.definition import ReportDefinition, Section
 from bayes_nmda.report.fits import Fit, partition_of
 from bayes_nmda.report.pooled import Pooled, pooled
 from bayes_nmda.report.sections import KINDS
+from bayes_nmda.report.sections.next_trial import Planned
 from bayes_nmda.report.sections.outcomes import Line, Outcome, outcome_of, size_of
 from bayes_nmda.report.sections.primary import (
     FIRST,
@@ -57,6 +58,8 @@ class Content:
     uncertainty
         Headline probabilities under every stated choice and bias; None where the definition asks
         for none.
+    planned
+        What further trials would tell; None where the definition asks for none.
     """
 
     definition: ReportDefinition
@@ -74,6 +77,7 @@ class Content:
     influence: pd.DataFrame | None
     pooled: Mapping[str, Pooled]
     uncertainty: Uncertainty | None = None
+    planned: Planned | None = None
 
     @property
     def partitions(self) -> list[str]:
@@ -170,6 +174,7 @@ def gather(
     engines: pd.DataFrame,
     influence: pd.DataFrame | None,
     uncertainty: Uncertainty | None = None,
+    planned: Planned | None = None,
 ) -> Content:
     """Return the content of a report: every question asked, every answer in its place."""
     from bayes_nmda import query
@@ -198,6 +203,7 @@ def gather(
         influence=influence,
         pooled=_pooled(definition, by_name, scenarios, outcomes),
         uncertainty=uncertainty,
+        planned=planned,
     )
 
 

@@ -59,6 +59,8 @@ class Section:
         others about counted harms.
     biased
         Of ``uncertainty``: models of bias, which are told by the exact engine alone.
+    people, several
+        Of ``next_trial``: sizes of a further trial, and how many at once.
     """
 
     kind: str
@@ -74,6 +76,8 @@ class Section:
     points_per_event: tuple[float, ...] = ()
     multiverse: tuple[str, ...] = ()
     biased: tuple[str, ...] = ()
+    people: tuple[float, ...] = ()
+    several: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +252,13 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
             f"{where}: labels: each of {', '.join(wanted) or 'no model'} needs exactly one"
             + (f"; found {', '.join(unknown)}" if unknown else "")
         )
-    at_least, at_most, points_per_event = (
+    at_least, at_most, points_per_event, people, several = (
         _numbers(f"{where}: {key}", table[key]) if key in table else ()
-        for key in ("at_least", "at_most", "points_per_event")
+        for key in ("at_least", "at_most", "points_per_event", "people", "several")
     )
+    for key, numbers, least in (("people", people, 4), ("several", several, 1)):
+        if any(x != int(x) or x < least for x in numbers):
+            raise ReportError(f"{where}: {key}: allowed are whole numbers from {least} upwards")
     return Section(
         kind,
         _text(f"{where}: title", table["title"]),
@@ -266,6 +273,8 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         points_per_event,
         multiverse=_multiverses(f"{where}: multiverse", table.get("multiverse", [])),
         biased=biased,
+        people=people,
+        several=several,
     )
 
 

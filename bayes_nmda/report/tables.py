@@ -172,6 +172,8 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
         frames["influence"] = content.influence
     if content.uncertainty is not None:
         frames |= uncertainty_tables(content.uncertainty)
+    if content.planned is not None:
+        frames["next_trial"] = content.planned.table()
     frames |= {name: answer.table for name, answer in answers.items()}
     written = {}
     for name, frame in frames.items():

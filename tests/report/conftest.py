@@ -61,6 +61,13 @@ models = ["quick_function"]
 kind = "active"
 title = "Against other medicines"
 models = ["quick_active"]
+
+[[section]]
+kind = "next_trial"
+title = "The next trial"
+models = ["quick"]
+people = [60, 240]
+several = [1, 3]
 """
 _SAMPLING = f"""
 [sampling]

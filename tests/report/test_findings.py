@@ -3,7 +3,16 @@
 import pandas as pd
 import pytest
 
-from bayes_nmda import effect, posterior, prob_harm
+from bayes_nmda import (
+    effect,
+    effect_table,
+    fit,
+    load_model,
+    load_trials,
+    next_trial,
+    posterior,
+    prob_harm,
+)
 
 #: Half of the last of the six digits that a table of the report carries, relative to the value.
 DIGITS = 5e-6
@@ -50,6 +59,25 @@ def test_columns_of_a_number_needed_hold_numbers_needed(table):
 
 def test_models_under_other_assumptions_stand_in_the_table_of_harms(table):
     assert set(table("harms")["model"]) == {"quick_harm", "quick_harm_alone"}
+
+
+def test_further_trials_are_those_of_an_answer(table, told):
+    found = table("next_trial")
+    assert set(zip(found["trials"], found["n"], strict=True)) == {
+        (1, 60), (1, 240), (3, 60), (3, 240),
+    }  # fmt: skip
+    spec = load_model("quick")
+    tree = fit(spec, effect_table(load_trials(), spec), engine="exact")
+    for row in found.query("n == 240").to_dict("records"):
+        drug, route, timepoint = row["cell"].split("/")
+        answer = next_trial(
+            tree, drug=drug, route=route, timepoint=timepoint, n=240, trials=row["trials"],
+            at_least=row["at_least"],
+        )  # fmt: skip
+        assert row["assurance"] == pytest.approx(answer.table["assurance"][0], rel=DIGITS)
+        assert row["expected_width"] == pytest.approx(answer.table["expected_width"][0], rel=DIGITS)
+    page = (told / "reports" / "latest" / "index.html").read_text("utf-8")
+    assert "next-trial-table" in page
 
 
 def test_gates_are_summarised_by_their_worst_value(table):
