@@ -1,7 +1,7 @@
 """Simulation-based calibration of every likelihood and structure, with the design of real trials.
 
 ``python docs/calibration.py [data sets]`` simulates from each model below, fits what it simulated
-by the exact engine (the last two by NUTS) and writes docs/calibration.json, calibration.csv and
+by the exact engine (two by NUTS) and writes docs/calibration.json, calibration.csv and
 calibration.svg: whether the place of the truth is uniform, how often intervals hold it, and whether
 probabilities of benefit and harm are as often right as they say. A model that the JSON file holds
 with as many data sets is not done again; without the file, an hour on two cores with 1,000.
@@ -42,9 +42,9 @@ MODELS = (
     ("any_adverse_event_small_studies", "exact", "counts, covariate"),
     ("responder_50", "exact", "counts with timepoints"),
     ("any_adverse_event_binomial", "exact", "binomial arms"),
-    ("any_adverse_event_robust", "exact", "beta-binomial arms"),
     ("pain_intensity", "nuts", "differences, partial pooling"),
     ("any_adverse_event", "nuts", "counts given totals"),
+    ("any_adverse_event_robust", "exact", "beta-binomial arms"),
 )
 FOLDER = Path(__file__).parent
 
