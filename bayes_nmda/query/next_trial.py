@@ -10,6 +10,7 @@ narrow the interval becomes, and what knowing it is worth.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -516,7 +517,7 @@ def _uniform(dimension: int, simulations: int, seed: int) -> Floats:
     return np.clip(np.concatenate(parts), _TINY, 1 - _TINY)
 
 
-class _Simulation:
+class _Simulation(ABC):
     """New trials of a cell: simulated from one set of points, analysed with another."""
 
     points: _Points
@@ -524,13 +525,13 @@ class _Simulation:
     trials: int
 
     @property
+    @abstractmethod
     def dimension(self) -> int:
         """Uniform numbers that a simulation takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def after(self, uniform: Floats, people: float) -> _Updated:
         """Return posteriors after trials of so many people."""
-        raise NotImplementedError
 
     def _effects(self, uniform: Floats) -> Floats:
         """Return true effects of the new trials, shape (simulation, trial)."""

@@ -115,7 +115,7 @@ def assurance_figure(found: Sequence[NextTrial], name: str = "next-trial") -> Fi
     )
     alt = (
         f"{title(found[0].question.replace('the probability', 'probability'))}: how probably it "
-        f"ends at {settled} after more trials, by the people in each. {words}."
+        f"ends at {settled} after more trials, by the people in each. {title(words)}."
     )
     with canvas(PAGE, 3.2) as figure:
         left, right = figure.subplots(1, 2)

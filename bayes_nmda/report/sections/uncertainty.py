@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda import paths
+from bayes_nmda.query.selection import SELECTORS
 from bayes_nmda.query.words import percent
 from bayes_nmda.report.numbers import MINUS, short, title
 from bayes_nmda.report.provenance import digest_of, sha256
@@ -259,9 +260,14 @@ def _kept(name: str, trials: TrialData, say: Callable[[str], None]) -> Universes
     path = paths.output() / "universes" / f"{name}.{key}.csv"
     if path.is_file():
         try:
-            table = pd.read_csv(io.BytesIO(path.read_bytes()), float_precision="round_trip")
+            names = ["cell", *SELECTORS, *(choice.name for choice in found.choices)]
+            table = pd.read_csv(
+                io.BytesIO(path.read_bytes()),
+                float_precision="round_trip",
+                converters=dict.fromkeys(names, str),  # an option may be called 0.6, or NA
+            )
             distinct = int(table.pop("distinct").iloc[0])
-            return Universes(found, table.fillna({"timepoint": ""}), distinct)
+            return Universes(found, table, distinct)
         except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
             say(f"{path.name} is damaged ({error}); computing it anew")
     say(f"multiverse {name}: at most {found.most:,} analyses")
