@@ -263,7 +263,6 @@ def _kept(name: str, trials: TrialData, say: Callable[[str], None]) -> Universes
             names = ["cell", *SELECTORS, *(choice.name for choice in found.choices)]
             table = pd.read_csv(
                 io.BytesIO(path.read_bytes()),
-                float_precision="round_trip",
                 converters=dict.fromkeys(names, str),  # an option may be called 0.6, or NA
             )
             distinct = int(table.pop("distinct").iloc[0])
