@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.query.next_trial import NextTrial, next_trial
 from bayes_nmda.query.words import percent
 from bayes_nmda.report.numbers import short, title
 from bayes_nmda.report.sections import About, Kind
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayes_nmda.query.draws import Cell
+    from bayes_nmda.query.next_trial import NextTrial
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.definition import Section
     from bayes_nmda.report.fits import Fit
@@ -64,6 +64,7 @@ class Planned:
 def planned(section: Section, fit: Fit, say: Callable[[str], None]) -> Planned:
     """Return the answers of the section, from the points of the exact engine."""
     from bayes_nmda.gates import fit as fitted
+    from bayes_nmda.query.next_trial import next_trial
 
     say("simulating further trials")
     tree = fitted(fit.spec, fit.effects, engine="exact")

@@ -247,6 +247,7 @@ def _kept(name: str, trials: TrialData, say: Callable[[str], None]) -> Universes
     import pandas as pd
     from joblib import cpu_count
 
+    from bayes_nmda.query.exactly import NUMBERS
     from bayes_nmda.query.multiverse import Universes, multiverse
     from bayes_nmda.spec.multiverse import load_multiverse
 
@@ -263,7 +264,9 @@ def _kept(name: str, trials: TrialData, say: Callable[[str], None]) -> Universes
             names = ["cell", *SELECTORS, *(choice.name for choice in found.choices)]
             table = pd.read_csv(
                 io.BytesIO(path.read_bytes()),
-                converters=dict.fromkeys(names, str),  # an option may be called 0.6, or NA
+                dtype=dict.fromkeys(names, "str"),  # an option may be called 0.6, or NA
+                keep_default_na=False,
+                na_values={name: [""] for name in NUMBERS},
             )
             distinct = int(table.pop("distinct").iloc[0])
             return Universes(found, table, distinct)
