@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         tradeoff,
     )
     from bayes_nmda.query.calibration import calibration
+    from bayes_nmda.query.classical import classical
     from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
     from bayes_nmda.query.missing_evidence import missing_evidence
     from bayes_nmda.query.multiverse import Universes, multiverse
@@ -71,6 +72,7 @@ __all__ = [
     "average_models",
     "build_model",
     "calibration",
+    "classical",
     "cluster",
     "coefficients",
     "compare",
@@ -128,6 +130,7 @@ _HOMES = {
     "projects": ("Project", "project"),
     "spec": ("ModelSpec", "Prior", "default_model", "load_model", "model_names"),
     "query.calibration": ("calibration",),
+    "query.classical": ("classical",),
     "query.covariates": ("at_covariates", "coefficients", "predicted"),
     "query.missing_evidence": ("missing_evidence",),
     "query.multiverse": ("Universes", "multiverse"),

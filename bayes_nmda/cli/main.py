@@ -332,6 +332,40 @@ def next_trial(
 
 
 @app.command
+def classical(
+    model: Model,
+    *,
+    measure: Annotated[
+        Literal["OR", "RR", "RD"] | None, Parameter(help="Of counts. Default: OR.")
+    ] = None,
+    level: Annotated[float, Parameter(help="Of intervals.")] = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the methods of reviews make of a model's rows, the posterior beside them."""
+    from bayes_nmda.data import load_trials
+    from bayes_nmda.effects import effect_table
+    from bayes_nmda.query.classical import classical as pooled
+    from bayes_nmda.query.display import text_table
+    from bayes_nmda.spec import load_model
+    from bayes_nmda.store.fits import posterior
+
+    spec = load_model(known_model(model))
+    effects = effect_table(load_trials(), spec)
+    table = pooled(effects, measure=measure, level=level, tree=posterior(spec.name))
+    rows = [
+        {str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()}
+        for row in table.to_dict("records")
+    ]
+    if as_json:
+        _print_rows("classical", rows, as_json=True)
+        return
+    unit = measure or ("OR" if spec.likelihood.family != "normal" else spec.unit)
+    print(f"{spec.title}: {unit}, {100 * level:g} % intervals\n")
+    shown = ("cell", "method", "trials", "estimate", "lower", "upper", "p")
+    print(text_table([{name: row[name] for name in shown} for row in rows]))
+
+
+@app.command
 def init(folder: Path, /, *, as_json: AsJson = False) -> None:
     """Write a small project to start from: three invented trials, two models and a report.
 
