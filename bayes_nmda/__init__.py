@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bayes_nmda.query.calibration import calibration
     from bayes_nmda.query.classical import classical
     from bayes_nmda.query.covariates import at_covariates, coefficients, predicted
+    from bayes_nmda.query.cumulative import cumulative
     from bayes_nmda.query.missing_evidence import missing_evidence
     from bayes_nmda.query.multiverse import Universes, multiverse
     from bayes_nmda.query.next_trial import NextTrial, next_trial
@@ -76,6 +77,7 @@ __all__ = [
     "cluster",
     "coefficients",
     "compare",
+    "cumulative",
     "data_warnings",
     "default_model",
     "diagnose",
@@ -132,6 +134,7 @@ _HOMES = {
     "query.calibration": ("calibration",),
     "query.classical": ("classical",),
     "query.covariates": ("at_covariates", "coefficients", "predicted"),
+    "query.cumulative": ("cumulative",),
     "query.missing_evidence": ("missing_evidence",),
     "query.multiverse": ("Universes", "multiverse"),
     "query.next_trial": ("NextTrial", "next_trial"),

@@ -366,6 +366,62 @@ def classical(
 
 
 @app.command
+def cumulative(
+    model: Model,
+    *,
+    drug: Annotated[str | None, Parameter(help="Only cells of this drug.")] = None,
+    route: Annotated[str | None, Parameter(help="Only cells of this route.")] = None,
+    timepoint: Annotated[str | None, Parameter(help="Only cells of this timepoint.")] = None,
+    at_least: Annotated[
+        float | None,
+        Parameter(
+            help="A change in units of the outcome, of counts an odds ratio. Default: the first "
+            "size of the model file that is more than none."
+        ),
+    ] = None,
+    target: Annotated[
+        Literal["mean", "new_trial"], Parameter(help="Trials like these, or one new trial.")
+    ] = "mean",
+    figure: Annotated[
+        Path | None, Parameter(help="Write the probability after each year, as SVG.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what was known with the trials up to each year, by the exact engine."""
+    from bayes_nmda.data import load_trials
+    from bayes_nmda.effects import effect_table
+    from bayes_nmda.query.cumulative import cumulative as grown
+    from bayes_nmda.query.display import text_table
+    from bayes_nmda.query.exactly import Question
+    from bayes_nmda.spec import load_model
+
+    spec, trials = load_model(known_model(model)), load_trials()
+    effects = effect_table(trials, spec)
+    question = Question.of(spec, at_least)
+    size = question.first_real(spec)
+    table = grown(spec, effects, trials, at_least=size, drug=drug, route=route, timepoint=timepoint)
+    added = table.attrs["added"]
+    table = table[table["target"] == target]
+    words = f"probability of a {question.direction} of {size:g} {spec.unit} or more"
+    if spec.likelihood.family != "normal":
+        words = f"probability of a {question.direction} of an odds ratio of {size:g} or more"
+    if figure is not None:
+        from bayes_nmda.report.cumulative_figure import cumulative_figure
+
+        drawn = cumulative_figure(table, words[0].upper() + words[1:])
+        figure.write_text(drawn.svg, encoding="utf-8")
+    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+    if as_json:
+        about = {"direction": question.direction}
+        rows = [row | about | {"added": added[float(row["until"])]} for row in rows]
+        _print_rows("cumulative", rows, as_json=True)
+        return
+    print(f"{spec.title}: {words}\n")
+    shown = ("until", "cell", "trials", "probability", "mean", "sd")
+    print(text_table([{name: row[name] for name in shown} for row in rows]))
+
+
+@app.command
 def init(folder: Path, /, *, as_json: AsJson = False) -> None:
     """Write a small project to start from: three invented trials, two models and a report.
 
