@@ -48,6 +48,7 @@ class Settings:
     covariance: Repeats = field(default_factory=Repeats)
     unit: str = "points"
     benefit: str = "negative"
+    likelihood: str = "normal"
     supplement: None = None
     covariates: tuple[()] = ()
     reference_correlation: None = None

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bayes_nmda.effects import EffectTable, effect_table
+from bayes_nmda.spec.spec import ModelSpec, load_model
 
 
 def settings(
     outcome: str, measure: str, benefit: str = "negative", comparator: str = "placebo"
-) -> SimpleNamespace:
-    return SimpleNamespace(
-        select=SimpleNamespace(outcome=outcome, comparator=comparator),
+) -> ModelSpec:
+    """Return the primary model with other rows and another measure."""
+    base = load_model("pain_intensity")
+    return replace(
+        base,
+        select=replace(base.select, outcome=outcome, comparator=comparator),
         measure=measure,
-        covariance=SimpleNamespace(
-            timepoint_correlation=0.6, crossover="as_parallel", crossover_correlation=None
-        ),
-        unit="points",
+        covariance=replace(base.covariance, crossover="as_parallel"),
         benefit=benefit,
-        supplement=None,
-        covariates=(),
     )
 
 
