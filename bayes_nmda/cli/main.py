@@ -421,6 +421,44 @@ def cumulative(
     print(text_table([{name: row[name] for name in shown} for row in rows]))
 
 
+adding = App(name="add", help="Add to the project's data.", help_format="plaintext")
+app.command(adding)
+
+
+@adding.command(name="trial")
+def add_trial(
+    *,
+    file: Annotated[
+        Path | None,
+        Parameter(
+            name="--from",
+            help="CSV with a row a comparison, both arms side by side; without it a terminal asks.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add one trial at the end of the tables, if everything about it is valid; undo with git."""
+    from bayes_nmda.cli.add import add_trial as added
+
+    ask = None
+    if file is None and sys.stdin.isatty():
+        print("an empty answer leaves a value out", file=sys.stderr)
+        ask = input
+    found = added(file, ask=ask)
+    for words in found.warnings:
+        print(f"odd: {words}", file=sys.stderr)
+    if as_json:
+        row = {"trial": found.trial, "rows": dict(found.rows), "warnings": list(found.warnings),
+               "stale": list(found.stale)}  # fmt: skip
+        _print_rows("add trial", [row], as_json=True)
+        return
+    told = ", ".join(f"{count} to {name}" for name, count in found.rows.items())
+    print(f"{found.trial}: rows added: {told}")
+    if found.stale:
+        print(f"stale now: {', '.join(found.stale)}; `bayes-nmda report` builds them anew")
+    print("undo: git checkout data")
+
+
 @app.command
 def init(folder: Path, /, *, as_json: AsJson = False) -> None:
     """Write a small project to start from: three invented trials, two models and a report.
