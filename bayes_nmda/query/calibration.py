@@ -358,7 +358,8 @@ def reliability(
     pandas.DataFrame
         A row a tenth of probability: ``low``, ``high``, ``sets`` and ``cases`` (sets and cells),
         ``said``, the mean probability, ``happened``, the share in which the true effect was that
-        large, and its ``error`` over sets, which needs many of them.
+        large, and its ``error``: the scatter over sets, or what chance alone would give if the
+        cells of a set were one, whichever is more. The first vanishes where all or none were there.
     """
     import pandas as pd
 
@@ -371,7 +372,11 @@ def reliability(
     for number in sorted(set(tenth)):
         of_tenth = tenth == number
         gap = (there - some[of])[of_tenth]
-        by_set = gap.groupby(some["set"][of_tenth]).sum()
+        sets = some["set"][of_tenth]
+        by_set = gap.groupby(sets).sum()
+        said = some[of][of_tenth].groupby(sets)
+        chance = said.size() ** 2 * said.mean() * (1 - said.mean())
+        square = max(float((by_set**2).sum()), float(chance.sum()))
         rows.append(
             {
                 "low": number / 10,
@@ -380,7 +385,7 @@ def reliability(
                 "cases": int(of_tenth.sum()),
                 "said": float(some[of][of_tenth].mean()),
                 "happened": float(there[of_tenth].mean()),
-                "error": float(np.sqrt((by_set**2).sum()) / of_tenth.sum()),
+                "error": float(np.sqrt(square) / of_tenth.sum()),
             }
         )
     return pd.DataFrame(rows)

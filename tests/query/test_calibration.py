@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bayes_nmda import calibration, effect_table, load_model, load_trials
@@ -30,6 +31,17 @@ def test_a_few_sets_have_every_quantity_and_the_seed_decides() -> None:
     assert table["below"].between(0, 1).all()
     again = calibration(spec, effects, sets=3, seed=5)
     np.testing.assert_array_equal(table["below"], again["below"])
+
+
+def test_what_always_happens_as_it_should_is_no_surprise() -> None:
+    spec = load_model("pain_intensity_complete")
+    sets = pd.DataFrame({"set": range(40), "variable": "effect", "truth": -20.0})
+    row = reliability(sets.assign(benefit=0.98, harm=0.01), spec).iloc[0]
+    assert row["happened"] - row["said"] == pytest.approx(0.02)
+    assert row["error"] == pytest.approx(np.sqrt(0.98 * 0.02 / 40))
+    # fifteen cells of a set may be one and the same
+    many = pd.concat([sets] * 15).assign(benefit=0.98, harm=0.01)
+    assert reliability(many, spec).iloc[0]["error"] == pytest.approx(row["error"])
 
 
 def test_what_is_no_number_of_sets_or_engine_is_refused() -> None:
