@@ -223,9 +223,12 @@ def _files(content: Content, found: dict[str, str]) -> dict[str, str]:
 
     drawn = figures(content)
     loo = leave_one_out(content.primary.tree)
+    pages = render(content, drawn, loo, found)
+    files = {f"figures/{name}.svg": figure.svg for name, figure in drawn.items()}
     return {
-        **render(content, drawn, loo, found),
-        **{f"figures/{name}.svg": figure.svg for name, figure in drawn.items()},
+        **pages,
+        # the HTML page holds every figure itself: files are those that Markdown links to
+        **{name: svg for name, svg in files.items() if f"({name})" in pages["report.md"]},
         **{f"tables/{name}": text for name, text in tables.files(content, loo).items()},
     }
 
