@@ -45,6 +45,17 @@ _NUMBERS: Final = frozenset(
     | {"--chains", "--n", "--success", "--trials", "--assurance", "--sd", "--correlation"}
 )
 
+OnlyDrug = Annotated[str | None, Parameter(help="Only cells of this drug.")]
+OnlyRoute = Annotated[str | None, Parameter(help="Only cells of this route.")]
+OnlyTimepoint = Annotated[str | None, Parameter(help="Only cells of this timepoint.")]
+OneSize = Annotated[
+    float | None,
+    Parameter(
+        help="A change in units of the outcome, of counts an odds ratio. Default: the first size "
+        "of the model file that is more than none."
+    ),
+]
+
 app = App(
     name="bayes-nmda",
     help="Bayesian evidence synthesis: how probable are benefits and harms that matter?",
@@ -174,9 +185,9 @@ def multiverse(
         ),
     ] = "",
     *,
-    drug: Annotated[str | None, Parameter(help="Only cells of this drug.")] = None,
-    route: Annotated[str | None, Parameter(help="Only cells of this route.")] = None,
-    timepoint: Annotated[str | None, Parameter(help="Only cells of this timepoint.")] = None,
+    drug: OnlyDrug = None,
+    route: OnlyRoute = None,
+    timepoint: OnlyTimepoint = None,
     at_least: Annotated[
         list[float] | None,
         Parameter(
@@ -241,9 +252,9 @@ def multiverse(
 def next_trial(
     model: Model,
     *,
-    drug: Annotated[str | None, Parameter(help="Of the cell.")] = None,
-    route: Annotated[str | None, Parameter(help="Of the cell.")] = None,
-    timepoint: Annotated[str | None, Parameter(help="Of the cell.")] = None,
+    drug: OnlyDrug = None,
+    route: OnlyRoute = None,
+    timepoint: OnlyTimepoint = None,
     n: Annotated[
         list[int] | None,
         Parameter(
@@ -254,13 +265,7 @@ def next_trial(
     design: Annotated[
         Literal["parallel", "crossover"], Parameter(help="Of the new trial.")
     ] = "parallel",
-    at_least: Annotated[
-        float | None,
-        Parameter(
-            help="A change in units of the outcome, of counts an odds ratio. Default: the first "
-            "size of the model file that is more than none."
-        ),
-    ] = None,
+    at_least: OneSize = None,
     direction: Annotated[
         Literal["benefit", "harm"] | None,
         Parameter(help="Default: harm of counts of harms, else benefit."),
@@ -369,16 +374,10 @@ def classical(
 def cumulative(
     model: Model,
     *,
-    drug: Annotated[str | None, Parameter(help="Only cells of this drug.")] = None,
-    route: Annotated[str | None, Parameter(help="Only cells of this route.")] = None,
-    timepoint: Annotated[str | None, Parameter(help="Only cells of this timepoint.")] = None,
-    at_least: Annotated[
-        float | None,
-        Parameter(
-            help="A change in units of the outcome, of counts an odds ratio. Default: the first "
-            "size of the model file that is more than none."
-        ),
-    ] = None,
+    drug: OnlyDrug = None,
+    route: OnlyRoute = None,
+    timepoint: OnlyTimepoint = None,
+    at_least: OneSize = None,
     target: Annotated[
         Literal["mean", "new_trial"], Parameter(help="Trials like these, or one new trial.")
     ] = "mean",
