@@ -67,6 +67,11 @@ def hidden(text: str) -> tuple[int, str] | None:
     return found.start(), f"U+{code:04X} {unicodedata.name(found[0], 'control character')}"
 
 
+def without_hidden(text: str) -> str:
+    """Return a text without the characters that a reader does not see."""
+    return _HIDDEN.sub("", text)
+
+
 def _text(content: bytes, name: str, error: type[Exception]) -> str:
     try:
         text = content.decode("utf-8")

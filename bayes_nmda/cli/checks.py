@@ -40,7 +40,7 @@ def check_all(say: Callable[[str], None]) -> list[Row]:
     say("data")
     trials = load_trials()
     rows = [
-        _valid("data", f"{len(trials.trials)} trials, {len(trials.outcomes)} outcome records"),
+        _valid("data", _counted(trials)),
         *_raw(trials),
         _analyses(trials),
         *_odd(trials),
@@ -50,6 +50,12 @@ def check_all(say: Callable[[str], None]) -> list[Row]:
     say("reports")
     rows += _reports()
     return rows
+
+
+def _counted(trials: TrialData) -> str:
+    told = f"{len(trials.trials)} trials, {len(trials.outcomes)} outcome records"
+    given = 0 if trials.contrasts is None else len(trials.contrasts)
+    return f"{told}, {given} effects without arms" if given else told
 
 
 def _valid(what: str, found: str) -> Row:

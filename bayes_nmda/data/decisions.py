@@ -1,7 +1,8 @@
 """``decisions.csv``: what was merged, re-expressed, set aside or flagged, and why.
 
-Exclusions are data: `apply_decisions` leaves out the records that a ``set_aside`` decision on the
-table ``outcomes`` names, and no code knows a trial by name.
+Exclusions are data: `apply_decisions` leaves out the records that a ``set_aside`` decision on their
+table names, and those of a trial that one on the table ``trials`` names, retracted for instance. No
+code knows a trial by name.
 """
 
 from __future__ import annotations
@@ -25,16 +26,21 @@ def set_aside(decisions: pd.DataFrame, *, table: str = "outcomes") -> pd.DataFra
     return decisions[chosen]
 
 
-def apply_decisions(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+def apply_decisions(
+    outcomes: pd.DataFrame, decisions: pd.DataFrame, *, table: str = "outcomes"
+) -> pd.DataFrame:
     """Return the outcome records without those set aside.
 
     Parameters
     ----------
     outcomes
-        Arm records, with ``outcome_id`` and ``trial``.
+        Arm records, with ``outcome_id`` and ``trial``; of contrasts, with ``contrast_id``.
     decisions
         Rows of ``decisions.csv``. One that sets records aside names their ``outcome_id``; one
-        with a trial and no target means every record of the trial.
+        with a trial and no target means every record of the trial, and one on the table
+        ``trials`` every record of every table.
+    table
+        ``"outcomes"`` or ``"contrasts"``.
 
     Returns
     -------
@@ -42,11 +48,15 @@ def apply_decisions(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataF
         The records that stay.
     """
     kept = outcomes
-    for row in set_aside(decisions).itertuples():
+    for row in set_aside(decisions, table=table).itertuples():
         names = targets(str(row.target))
-        gone = kept["outcome_id"].isin(names) if names else kept["trial"] == row.trial
+        gone = kept[f"{table[:-1]}_id"].isin(names) if names else kept["trial"] == row.trial
         kept = kept[~gone]
-    return kept
+    of_trials = set_aside(decisions, table="trials")
+    whole = {
+        name for row in of_trials.itertuples() for name in targets(f"{row.target};{row.trial}")
+    }
+    return kept[~kept["trial"].isin(whole)]
 
 
 def decisions_for(trials: TrialData, *, trial: str | None = None) -> pd.DataFrame:

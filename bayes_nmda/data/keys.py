@@ -135,8 +135,9 @@ def _unknown_targets(frames: dict[str, pd.DataFrame]) -> list[Problem]:
             ("abstract_outcomes", "id"),
             ("published", "id"),
             ("trials", "trial"),
+            ("contrasts", "contrast_id"),
         )
-        if _has(frames, table, key)
+        if table in frames and _has(frames, table, key)
     }
     if _has(frames, "published", "analysis"):
         known["analyses"] = set(frames["published"]["analysis"])
@@ -160,7 +161,8 @@ def _unknown_targets(frames: dict[str, pd.DataFrame]) -> list[Problem]:
                         "correct the key, or remove the decision",
                     )
                 )
-        if (row.action, table) == ("set_aside", "outcomes") and not (row.target or row.trial):
+        of_records = table in ("outcomes", "contrasts", "trials")
+        if row.action == "set_aside" and of_records and not (row.target or row.trial):
             advice = "name the records or the trial"
             problems.append(
                 Problem("decisions.csv", number, "target", "nothing", "records", advice)
@@ -192,14 +194,14 @@ def _name(records: pd.DataFrame, row: int) -> str:
 
 
 def _known_analyses(frames: dict[str, pd.DataFrame]) -> list[Problem]:
-    known = set(frames["published"]["analysis"])
+    known = {name for table in ("published", "analyses") for name in frames[table]["analysis"]}
     return [
         Problem(
             "outcomes.csv",
             number,
             "analyses",
             quoted(part),
-            "an analysis of published.csv",
+            "an analysis of published.csv or analyses.csv",
             "correct it",
         )
         for number, text in enumerate(frames["outcomes"]["analyses"], start=2)

@@ -21,7 +21,7 @@ from bayes_nmda.data.frames import typed_frame
 from bayes_nmda.data.problems import Problem, raise_for
 from bayes_nmda.data.reading import read_sheet, table_digests
 from bayes_nmda.data.vocabulary import Vocabulary, load_vocabulary
-from bayes_nmda.errors import UsageError
+from bayes_nmda.errors import DataError, UsageError
 
 #: Tables that only the builder reads.
 _BUILDER_ONLY = frozenset({"arm_links"})
@@ -33,7 +33,8 @@ class TrialData:
 
     Every table is a DataFrame with the columns of ``datapackage.json``; ``outcomes`` has one
     record an arm, outcome and timepoint. ``digests`` maps a file name to the SHA-256 of its bytes.
-    ``contrasts``, where a DataFrame gave effects instead of arms (`trials_from`), has a row each.
+    ``contrasts`` has a row an effect that was given instead of arms, in a DataFrame (`trials_from`)
+    or in a table of the project; None where there is no such table.
     """
 
     trials: pd.DataFrame
@@ -137,6 +138,25 @@ class TrialData:
         return f"<table><caption>TrialData</caption>{rows}</table>"
 
 
+def given_as_effects(trials: TrialData, outcome: str) -> bool:
+    """Tell whether an outcome has effects instead of arms.
+
+    Raises
+    ------
+    DataError
+        If it has both: which of them a model should take is not for a program to guess.
+    """
+    if trials.contrasts is None:
+        return False
+    effects = outcome in set(trials.contrasts["outcome"])
+    if effects and outcome in set(trials.outcomes["outcome"]):
+        raise DataError(
+            f"contrasts.csv: found {outcome!r}, which outcomes.csv has too; allowed is one of the "
+            "two: give one of them a name of its own"
+        )
+    return effects or trials.outcomes.empty
+
+
 def load_trials(path: str | Path | None = None, *, validate: bool = True) -> TrialData:
     """Return the tables of a data folder, checked, with the rows that are set aside left out.
 
@@ -181,5 +201,7 @@ def load_trials(path: str | Path | None = None, *, validate: bool = True) -> Tri
             if (problem.file, problem.row, problem.column) not in known
         ]
     raise_for(problems)
-    frames["outcomes"] = apply_decisions(frames["outcomes"], frames["decisions"])
+    for name in ("outcomes", "contrasts"):
+        if name in frames:
+            frames[name] = apply_decisions(frames[name], frames["decisions"], table=name)
     return TrialData(**frames, path=folder, digests=table_digests(folder))

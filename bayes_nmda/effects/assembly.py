@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from bayes_nmda.data.crossover import same_people
+from bayes_nmda.data.tables import given_as_effects
 from bayes_nmda.effects.contrasts import arm_records, in_order, pairs
 from bayes_nmda.effects.covariance import check_positive_definite
 from bayes_nmda.effects.covariates import with_covariates
@@ -188,8 +189,8 @@ class EffectTables:
 
 def _without_covariates(trials: TrialData, spec: ModelSpec) -> EffectTable:
     measure = known_measure(spec.measure)
-    if trials.contrasts is not None:
-        return _given(trials.contrasts, spec, measure, trials.vocabulary)
+    if given_as_effects(trials, spec.select.outcome):
+        return _given(trials, spec, measure)
     kind = KINDS[measure]
     records = arm_records(trials, outcome=spec.select.outcome, kind=kind)
     rows = pairs(records, comparator=spec.select.comparator, words=trials.vocabulary)
@@ -222,56 +223,81 @@ def _without_covariates(trials: TrialData, spec: ModelSpec) -> EffectTable:
     return _joined(table, added, spec, trials.vocabulary)
 
 
-def _given(
-    contrasts: pd.DataFrame, spec: ModelSpec, measure: Measure, words: Vocabulary
-) -> EffectTable:
-    """Return the table of effects that a DataFrame gave as such.
+def _given(trials: TrialData, spec: ModelSpec, measure: Measure) -> EffectTable:
+    """Return the table of effects that were given as such, without arms.
 
     Errors of a trial's two timepoints correlate as the model says: its two arms are the same, so
-    the sum over shared arms is ``r sei_i sei_j`` where both errors changed in one proportion.
+    the sum over shared arms is ``r sei_i sei_j`` where both errors changed in one proportion. Those
+    of two strata are of different people.
     """
-    rows = contrasts[contrasts["outcome"] == spec.select.outcome]
-    if rows.empty:
-        known = ", ".join(dict.fromkeys(contrasts["outcome"]))
-        raise QueryError(
-            f"no trial reports the outcome {spec.select.outcome!r}; reported are {known}"
-        )
+    words = trials.vocabulary
+    rows = _of_comparator(_effects_of(trials, spec), spec, words)
     if (other := str(rows["measure"].iloc[0])) != measure or spec.likelihood.family != "normal":
         raise SpecError(
             f"measure is {measure!r} with likelihood {spec.likelihood.family!r}, but the contrasts "
             f"are of {other!r} and have errors and no counts; set the measure to {other!r} and the "
             "likelihood to 'normal'"
         )
-    against = f"{AGAINST}{spec.select.comparator}"
+    named = rows["comparator"].map(lambda word: "" if word == words.reference else AGAINST + word)
     places = list(zip(rows["drug"], rows["route"], rows["timepoint"], strict=True))
-    cell = [cell_label(*place) + against for place in places]
-    partition = [cell_label(*place[:2]) + against for place in places]
-    trial = rows["trial"].astype(str)
+    cell = [cell_label(*place) for place in places] + named
+    partition = [cell_label(*place[:2]) for place in places] + named
+    stratum = rows["stratum"].map(lambda text: f" ({text})" if text else "")
+    label = rows["trial"].map(
+        dict(zip(trials.trials["trial"], trials.trials["label"], strict=True))
+    )
     people = {name: rows[name].fillna(0).astype("int64") for name in ("n_t", "n_c")}
     frame = rows.assign(
-        trial_id=trial,
+        trial_id=rows["trial"].astype(str),
+        trial=label,
         partition=partition,
         cell=cell,
-        contrast=trial + ": " + cell,
-        comparison=trial + ": " + partition,
+        contrast=label + ": " + cell + stratum,
+        comparison=label + ": " + partition + stratum,
         treatment_arm="treatment",
-        control_arm="control",
-        comparator=spec.select.comparator,
+        control_arm="control" + stratum,
         instrument=rows["unit"],
         **people,
-        **dict.fromkeys(["stratum", "rob", "route_basis", "flags"], ""),
+        **dict.fromkeys(["rob", "route_basis", "flags"], ""),
         **dict.fromkeys(["mean_t", "sd_t", "mean_c", "sd_c"], np.nan),
     )
     frame = frame.iloc[in_order(frame, "drug", "route", "trial", words=words)].reset_index(
         drop=True
     )
     columns = [*_LABELS, "yi", "sei", *_NUMBERS["continuous"], *_REMARKS]
-    sei, name = frame["sei"].to_numpy(dtype=float), frame["trial_id"].to_numpy(dtype=str)
+    sei = frame["sei"].to_numpy(dtype=float)
+    name = (frame["trial_id"] + "|" + frame["stratum"]).to_numpy(dtype=str)
     correlation = np.where(name[:, None] == name, spec.covariance.timepoint_correlation, 0.0)
     np.fill_diagonal(correlation, 1.0)
     matrix = correlation * np.outer(sei, sei)
     check_positive_definite(matrix, list(frame["contrast"]))
     return EffectTable(frame[columns], locked(matrix), measure, spec.unit)
+
+
+def _effects_of(trials: TrialData, spec: ModelSpec) -> pd.DataFrame:
+    """Return the effects of an outcome that were given as such, with comparator and stratum."""
+    given = trials.contrasts
+    assert given is not None
+    rows = given[given["outcome"] == spec.select.outcome]
+    if rows.empty:
+        known = ", ".join(dict.fromkeys(given["outcome"]))
+        raise QueryError(
+            f"no trial reports the outcome {spec.select.outcome!r}; reported are {known}"
+        )
+    usual = {"comparator": spec.select.comparator, "stratum": ""}
+    return rows.assign(**{name: word for name, word in usual.items() if name not in rows})
+
+
+def _of_comparator(rows: pd.DataFrame, spec: ModelSpec, words: Vocabulary) -> pd.DataFrame:
+    wanted = rows["comparator"] == spec.select.comparator
+    if spec.select.comparator == words.others:
+        wanted = ~rows["comparator"].isin([words.reference, ""])
+    if not wanted.any():
+        known = ", ".join(sorted(set(rows["comparator"])))
+        raise QueryError(
+            f"no contrast against {spec.select.comparator!r}; comparators there are {known}"
+        )
+    return rows[wanted]
 
 
 def _in_words(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
