@@ -7,11 +7,13 @@ of standardised differences times a reference SD, which is pooled from the arms 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from bayes_nmda.data.tables import given_as_effects
 from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import QueryError, SpecError, UsageError
 from bayes_nmda.meta.named_priors import published_prior
@@ -23,7 +25,7 @@ from bayes_nmda.spec.spec import ModelSpec
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayes_nmda.data import TrialData
+    from bayes_nmda.data import TrialData, Vocabulary
 
 _FILE: Final = Path(__file__).with_name("default.toml")
 _UNITS: Final = {
@@ -34,6 +36,8 @@ _UNITS: Final = {
 }
 _KINDS: Final = {"continuous": ("MD", "SMD"), "binary": ("log_or",)}
 _DIGITS: Final = 4
+#: Digits of sizes whose probability is asked: small, moderate and large are no exact numbers.
+_DIGITS_OF_SIZES: Final = 2
 
 
 def default_model(
@@ -85,24 +89,32 @@ def default_model(
     Bartoš et al. 2021, Stat Med 40:6743; Bartoš et al. 2023, arXiv:2306.11468 (the priors);
     Röver et al. 2021, Res Synth Methods 12:448 (unit information standard deviation).
     """
-    given = trials.contrasts
+    tables = [t for t in (trials.outcomes, trials.contrasts) if t is not None and len(t)]
+    outcome = _only("outcome", outcome, [word for table in tables for word in table["outcome"]])
+    given = trials.contrasts if given_as_effects(trials, outcome) else None
     rows = trials.outcomes if given is None else given
-    outcome = _only("outcome", outcome, rows["outcome"])
     rows = rows[rows["outcome"] == outcome]
     counted = given is None and rows["kind"].iloc[0] == "binary"
     if given is None:
         arms = rows.merge(trials.arms, on=["trial", "arm"])
         controls = arms.loc[arms["role"] == "control", "comparator"]
         comparator = _only("comparator", comparator, controls)
-        treated = arms[arms["role"] == "treatment"]
+        treated = _compared(arms, comparator, trials.vocabulary)
+        rows = rows[rows["trial"].isin(treated["trial"])]
         measure = _measure(measure, rows)
         unit = rows["instrument"].iloc[0] or "units of the scale"
     else:
-        treated, comparator = rows, "control"
+        treated = rows
+        named = rows.get("comparator", ["control"])
+        comparator = _only("comparator", comparator, named)
+        if "comparator" in rows:
+            rows = rows[_wanted(rows["comparator"], comparator, trials.vocabulary)]
+            treated = rows.assign(against=rows["comparator"])
         measure = str(rows["measure"].iloc[0])
         unit = rows["unit"].iloc[0] or "units of the scale"
-    texts = {name: treated[name].fillna("").astype(str) for name in ("drug", "route", "timepoint")}
-    cells = treated.assign(**texts)[["drug", "route", "timepoint"]].drop_duplicates()
+    places = [name for name in ("drug", "route", "timepoint", "against") if name in treated]
+    texts = {name: treated[name].fillna("").astype(str) for name in places}
+    cells = treated.assign(**texts)[places].drop_duplicates()
     words = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     scale, told = 1.0, ""
     if measure == "MD":
@@ -153,7 +165,7 @@ def default_model(
     return ModelSpec.from_mapping(f"default_{outcome}", mapping)
 
 
-def _only(name: str, given: str | None, found: pd.Series) -> str:
+def _only(name: str, given: str | None, found: Iterable[str]) -> str:
     there = [str(word) for word in dict.fromkeys(found) if word]
     if given is None and len(there) == 1:
         return there[0]
@@ -163,6 +175,21 @@ def _only(name: str, given: str | None, found: pd.Series) -> str:
     if given not in there and not (name == "comparator" and given == load_vocabulary().others):
         raise QueryError(f"default_model: found the {name} {given!r}; the trials have {listed}")
     return given
+
+
+def _wanted(comparators: pd.Series, comparator: str, words: Vocabulary) -> pd.Series:
+    if comparator == words.others:
+        return ~comparators.isin([words.reference, ""])
+    return comparators == comparator
+
+
+def _compared(arms: pd.DataFrame, comparator: str, words: Vocabulary) -> pd.DataFrame:
+    """Return the treatment arms that are compared with a comparator, each with whose arm it was."""
+    keys = [name for name in ("trial", "timepoint", "stratum") if name in arms]
+    controls = arms[(arms["role"] == "control") & _wanted(arms["comparator"], comparator, words)]
+    against = controls[[*keys, "comparator"]].rename(columns={"comparator": "against"})
+    treated = arms[arms["role"] == "treatment"]
+    return treated.merge(against.drop_duplicates(), on=keys)
 
 
 def _measure(given: str | None, rows: pd.DataFrame) -> str:
@@ -208,7 +235,7 @@ def _reference_sd(given: float | None, rows: pd.DataFrame, contrasts: bool) -> t
 def _scaled(thresholds: dict[str, Any], scale: float, told: str) -> dict[str, Any]:
     if not told:
         return thresholds
-    sizes = [float(f"{size * scale:.{_DIGITS}g}") for size in thresholds["benefit"]]
+    sizes = [float(f"{size * scale:.{_DIGITS_OF_SIZES}g}") for size in thresholds["benefit"]]
     return {"benefit": sizes, "source": f"{thresholds['source']} In the unit: {told}."}
 
 
