@@ -1,8 +1,8 @@
-"""What the review printed beside what its own method makes of our records.
+"""What a review printed beside what its own method makes of our records.
 
-The review pooled by DerSimonian-Laird with Wald intervals, ratios on the log scale with 0.5 in
-tables with an empty cell, standardised differences in Review Manager's variant. A printed number
-is reproduced if ours differs by no more than half its last digit.
+Pooled is by DerSimonian-Laird with Wald intervals, ratios on the log scale with 0.5 in tables with
+an empty cell, standardised differences in Review Manager's variant. A printed number is reproduced
+if ours differs by no more than half its last digit; a weight that is not printed asks nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from bayes_nmda.effects.binary import log_rr
+from bayes_nmda.effects.binary import log_or, log_rr, risk_difference
 from bayes_nmda.effects.continuous import mean_difference, smd_revman
 from bayes_nmda.effects.inputs import Floats
 from bayes_nmda.effects.pooling import pool
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LEVEL: Final = 0.95
 #: Room for binary floating point, in units of the last printed digit.
 ROUNDING: Final = 1e-6
+#: How effects of counts are computed, ratios as logarithms.
+_OF_COUNTS: Final = {"RR": log_rr, "OR": log_or, "RD": risk_difference}
+_RATIOS: Final = ("RR", "OR")
 _QUANTITIES: Final = ["estimate", "ci_low", "ci_high", "weight"]
 _KEYS: Final = ["id", "kind", "analysis", "subgroup", "trial", "outcome", "timepoint", "measure"]
 _ARM_NUMBERS: Final = ["mean", "sd", "n", "events"]
@@ -55,9 +58,9 @@ def _row_effects(rows: pd.DataFrame) -> pd.DataFrame:
     sds = (_column(rows, "sd_t"), _column(rows, "sd_c"))
     for measure in sorted(set(rows["measure"])):
         here = (rows["measure"] == measure).to_numpy(dtype=bool) & np.isfinite(sizes).all(axis=0)
-        if measure == "RR":
+        if measure in _OF_COUNTS:
             counts = (events[0], sizes[0], events[1], sizes[1])
-            yi[here], vi[here] = log_rr(*(values[here] for values in counts))
+            yi[here], vi[here] = _OF_COUNTS[measure](*(values[here] for values in counts))
             continue
         arms = (means[0], sds[0], sizes[0], means[1], sds[1], sizes[1])
         effect = smd_revman if measure == "SMD" else mean_difference
@@ -68,7 +71,7 @@ def _row_effects(rows: pd.DataFrame) -> pd.DataFrame:
 def _printed_scale(
     measure: str, centre: float, low: float, high: float
 ) -> tuple[float, float, float]:
-    if measure != "RR":
+    if measure not in _RATIOS:
         return centre, low, high
     return float(np.exp(centre)), float(np.exp(low)), float(np.exp(high))
 
@@ -120,7 +123,7 @@ def replication(trials: TrialData) -> pd.DataFrame:
     -------
     DataFrame
         One row a printed result. `printed_` and `ours_` columns hold estimate, interval and
-        weight (percent); ratios are risk ratios. `difference` is the largest distance between
+        weight (percent); ratios are ratios. `difference` is the largest distance between
         them and `tolerance` half the last printed digit; `reproduced` says whether all printed
         numbers are met, missing ones included: what the review could not estimate must be
         missing in ours. `decision` names the decisions that explain a row.
@@ -143,6 +146,7 @@ def replication(trials: TrialData) -> pd.DataFrame:
     met = np.where(np.isnan(printed), np.isnan(ours), False)
     tolerance = 0.5 * 10.0 ** -_column(published, "decimals")
     met |= distance <= (tolerance * (1 + ROUNDING))[:, None]
+    met[:, 3] |= np.isnan(printed[:, 3]) & ~np.isnan(printed[:, 0])
     return published[_KEYS].assign(
         **{f"printed_{name}": printed[:, i] for i, name in enumerate(_QUANTITIES)},
         **{f"ours_{name}": ours[:, i] for i, name in enumerate(_QUANTITIES)},
