@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayes_nmda.report.numbers import comparator_words
 from bayes_nmda.report.style import (
@@ -32,29 +33,32 @@ if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
 
 _BINS: Final = 20
+#: Cells of a model without a scalar parameter that are shown.
+_CELLS: Final = 3
 _LINES: Final = ("-", "--", "-.", ":")
 
 
 def rank_figure(tree: xr.DataTree) -> Figure:
     """Return rank histograms of the scalar parameters, one line a chain.
 
+    A model without any, whose cells are alone, shows effect and SD of its first cells.
+
     Vehtari et al. 2021, Bayesian Anal 16:667, doi:10.1214/20-BA1221, section 5: chains that agree
     have flat histograms.
     """
     posterior = tree["posterior"].to_dataset()
-    scalars = [
-        str(name)
+    scalars = {
+        str(name): values.to_numpy()
         for name, values in posterior.data_vars.items()
         if values.dims == ("chain", "draw") and not str(name).startswith("z_")
-    ]
+    } or _of_cells(posterior)
     alt = f"Rank histograms of {', '.join(scalars)} by chain; flat when the chains agree."
     with canvas(PAGE, 1.75 * -(-len(scalars) // 3)) as figure:
         panels = figure.subplots(-(-len(scalars) // 3), min(3, len(scalars)), squeeze=False)
         for axes in panels.flat:
             axes.set_axis_off()
-        for axes, name in zip(panels.flat, scalars, strict=False):
+        for axes, (name, draws) in zip(panels.flat, scalars.items(), strict=False):
             axes.set_axis_on()
-            draws = posterior[name].to_numpy()
             ranks = draws.ravel().argsort(kind="stable").argsort(kind="stable")
             for chain, line in zip(ranks.reshape(draws.shape), _cycle(draws.shape[0]), strict=True):
                 counts, edges = np.histogram(chain, _BINS, (0, draws.size))
@@ -64,6 +68,16 @@ def rank_figure(tree: xr.DataTree) -> Figure:
             axes.set_ylim(bottom=0)
         svg = drawing(figure, "ranks", alt)
     return Figure("ranks", svg, f"{alt} The thin line is the expected height.", alt)
+
+
+def _of_cells(posterior: xr.Dataset) -> dict[str, NDArray[np.float64]]:
+    """Return what parameters of the first cells drew, shape (chain, draw), by name."""
+    found = {}
+    for name in ("effect", "tau"):
+        values = posterior[name].transpose("chain", "draw", ...).to_numpy()
+        for i in range(min(values.shape[2], _CELLS)):
+            found[f"{name}[{i + 1}]" if values.shape[2] > 1 else name] = values[:, :, i]
+    return found
 
 
 def _cycle(chains: int) -> list[str]:

@@ -85,4 +85,4 @@ def flags_of(cell: Cell) -> tuple[str, ...]:
 
 def partition_of(label: str) -> str:
     """Return drug and route of the label of a cell, ``"ketamine/intravenous"``."""
-    return "/".join(label.partition(AGAINST)[0].split("/")[:2])
+    return "/".join(label.partition(AGAINST)[0].split("/")[:2]).rstrip("/")

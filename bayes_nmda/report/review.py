@@ -84,7 +84,9 @@ class Review:
 
 def reviewed(fit: Fit, trials: TrialData) -> dict[str, Review]:
     """Return what is known of the review for each cell of a model, by label of the cell."""
-    measure = _MEASURES[fit.spec.measure]
+    measure = _MEASURES.get(fit.spec.measure, "")
+    if not measure or (measure == "RR" and "events_t" not in fit.effects.frame):
+        return {}  # effects without arms: their review pooled something that is not known here
     frame = fit.effects.frame.assign(vi=lambda rows: rows["sei"] ** 2)
     if measure == "RR":
         yi, vi = log_rr(*(frame[name] for name in ("events_t", "n_t", "events_c", "n_c")))

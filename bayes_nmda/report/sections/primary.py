@@ -94,7 +94,7 @@ def ask(fit: Fit, curve: Sequence[float]) -> dict[str, Answer]:
         ),
         "heterogeneity": query.heterogeneity(draws),
         "shrinkage": query.shrinkage(draws),
-        "rank": query.rank(draws),
+        **({"rank": query.rank(draws)} if len(draws.cells) > 1 else {}),
     }
 
 
