@@ -458,6 +458,121 @@ def add_trial(
     print("undo: git checkout data")
 
 
+importing = App(
+    name="import",
+    help="Make a project of another review, or make it anew.",
+    help_format="plaintext",
+)
+app.command(importing)
+
+InFolder = Annotated[
+    Path | None,
+    Parameter(
+        name=_PROJECT,
+        help="A new or an empty folder, one that init wrote, or one that was imported before.",
+    ),
+]
+
+
+@importing.command(name="cochrane")
+def import_cochrane(
+    file: Path | None = None, /, *, folder: InFolder = None, as_json: AsJson = False
+) -> None:
+    """Read a Cochrane data package, a RevMan 5 file or RevMan's CSV, and check what it prints.
+
+    Parameters
+    ----------
+    file
+        A file, a folder or a zip archive; without it the files that the project keeps, under its
+        mapping as it is now.
+    """
+    _import(file, folder, as_json=as_json)
+
+
+@importing.command(name="table")
+def import_table(
+    file: Path,
+    /,
+    *,
+    folder: InFolder = None,
+    outcome: Annotated[str, Parameter(help="What was measured, where no column says.")] = "outcome",
+    measure: Annotated[
+        str, Parameter(help="Of effects a row: MD, SMD, RD, log_or or log_rr.")
+    ] = "",
+    control: Annotated[str, Parameter(help="The control arm, in rows by arm.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Read a table: two arms, an effect or an arm a row, as metafor, meta and others have them.
+
+    Parameters
+    ----------
+    file
+        CSV, XLSX or Parquet.
+    """
+    options = {"outcome": outcome, "measure": measure, "control": control}
+    _import(file, folder, kind="table", options=options, as_json=as_json)
+
+
+@importing.command(name="package")
+def import_package(file: Path, /, *, folder: InFolder = None, as_json: AsJson = False) -> None:
+    """Read a Data Package that export wrote: the same tables, models and reports.
+
+    Parameters
+    ----------
+    file
+        A zip archive.
+    """
+    from bayes_nmda.importing.package import import_package as restored
+
+    files = restored(file, _given(folder))
+    if as_json:
+        _print_rows("import package", [{"file": name} for name in files], as_json=True)
+    else:
+        print(f"{folder}: {len(files)} files; next: bayes-nmda check --project {folder}")
+
+
+@app.command
+def export(file: Path, /, *, as_json: AsJson = False) -> None:
+    """Write the project as a Data Package: tables, words, models and reports, no raw files.
+
+    Parameters
+    ----------
+    file
+        A new zip archive.
+    """
+    from bayes_nmda.importing.package import export_package
+
+    files = export_package(file)
+    if as_json:
+        _print_rows("export", [{"file": name} for name in files], as_json=True)
+    else:
+        print(f"{file}: {len(files)} files")
+
+
+def _given(folder: Path | None) -> Path:
+    if folder is None:
+        raise UsageError("import: found no --project; give the folder to write, --project DIR")
+    return folder
+
+
+def _import(
+    file: Path | None,
+    folder: Path | None,
+    *,
+    kind: str = "",
+    options: dict[str, str] | None = None,
+    as_json: bool,
+) -> None:
+    from bayes_nmda.importing.project import import_review
+
+    with _progress() as say:
+        found = import_review(file, _given(folder), kind=kind, options=options, say=say)
+    if as_json:
+        print_json(found.document())
+        return
+    print(found.told())
+
+
 @app.command
 def init(folder: Path, /, *, as_json: AsJson = False) -> None:
     """Write a small project to start from: three invented trials, two models and a report.
@@ -548,6 +663,8 @@ def _require_numbers(words: list[str]) -> None:
 def _project(words: list[str]) -> Iterator[list[str]]:
     """Yield the words without ``--project DIR``; meanwhile that folder is the project.
 
+    ``import`` keeps them: its folder need not be there.
+
     Raises
     ------
     UsageError
@@ -563,6 +680,9 @@ def _project(words: list[str]) -> Iterator[list[str]]:
             rest.append(word)
     if not folders:
         yield rest
+        return
+    if rest[:1] == ["import"]:
+        yield [*rest, _PROJECT, folders[-1]]
         return
     before = os.environ.get(HOME_VARIABLE)
     os.environ[HOME_VARIABLE] = str(project(folders[-1]).path)  # processes of a build read it, too
