@@ -60,6 +60,8 @@ _LEADING: Final = re.compile(
     r"^(?:mean|proportions?|numbers?|rates?|percentage)\s+(?:of|with|in|change in)?\s*(?:"
     r"participants |patients |people |women |children )?(?:with |who )?", re.IGNORECASE,
 )  # fmt: skip
+#: Characters of the longest unit, ``"mmHg/min"``.
+_UNIT: Final = 10
 #: Longest key of an outcome.
 _LONGEST: Final = 60
 #: What a scale says of its own ends.
@@ -298,7 +300,7 @@ def _analysis(
         better=better,
         measure=measure or _usual(rows),
         timepoint=moment(timepoint),
-        unit=settings.unit,
+        unit=settings.unit or _unit(scale["inside"] if scale and measured else ""),
         instrument=scale["inside"] if scale and scale["rest"] and measured else "",
         treatment=treatment,
         control=control,
@@ -307,6 +309,13 @@ def _analysis(
         settle=tuple(settle),
         subgroups=_subgroups(rows, bare),
     )
+
+
+def _unit(scale: str) -> str:
+    """Propose a unit: points of a scale with two ends, or what stands in brackets if short."""
+    if _RANGE.search(scale):
+        return "points"
+    return scale if 0 < len(scale) <= _UNIT and re.fullmatch(r"[A-Za-z/%²³0-9]+", scale) else ""
 
 
 def _key(label: str) -> str:
@@ -537,10 +546,11 @@ def _plain(value: Comparison | Analysis) -> dict[str, Any]:
                 found[name] = [
                     {k: v for k, v in part.items() if v not in ("", True)} for part in cell
                 ]
-        elif cell not in ("", ()) or key in ("better", "outcome", "treatment", "control"):
+        elif cell not in ("", ()) or key in ("better", "outcome", "treatment", "control", "unit"):
             found[name] = list(cell) if isinstance(cell, tuple) else cell
     if isinstance(value, Analysis):
-        found = {k: v for k, v in found.items() if v != "" or k in ("better", "outcome")}
+        kept = ("better", "outcome", *(["unit"] if value.measure == "MD" else []))
+        found = {k: v for k, v in found.items() if v != "" or k in kept}
     return found
 
 

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import tomli_w
 
@@ -42,6 +42,10 @@ from bayes_nmda.importing.mapping import (
 from bayes_nmda.importing.printed import OF_COUNTS, OF_MEANS, measure_of, pooled_met
 from bayes_nmda.importing.rows import Row, Settings, Source, slug, words_of
 from bayes_nmda.importing.tables import SetAside, Tables, make_tables, read_mapping
+from bayes_nmda.spec.parameters import in_words
+
+if TYPE_CHECKING:
+    from bayes_nmda.spec.spec import ModelSpec
 
 _MARK: Final = re.compile(r"\A# Written by `bayes-nmda import`[^\n]*sha256 ([0-9a-f]{64})\n")
 #: How the descriptor describes effects without arms.
@@ -524,6 +528,7 @@ def _models(new: Path, mapping: ReviewMapping, made: Tables, found: Imported) ->
     tables = EffectTables(trials)
     arms = {(a["trial"], a["arm"]): a["comparator"] for a in made.arms}
     measures = _measures(mapping)
+    about = {word: (label, unit) for word, (label, _, unit) in _labels(mapping).items()}
     for word, measure in measures.items():
         against = {arms[(r["trial"], r["arm"])] for r in made.outcomes if r["outcome"] == word}
         against |= {r["comparator"] for r in made.contrasts if r["outcome"] == word}
@@ -533,7 +538,8 @@ def _models(new: Path, mapping: ReviewMapping, made: Tables, found: Imported) ->
         for name, comparator in wanted:
             try:
                 spec = default_model(trials, outcome=word, comparator=comparator, measure=measure)
-                _marked(new / "models" / f"{name}.toml", tomli_w.dumps(spec.to_mapping()))
+                text = tomli_w.dumps(_in_unit(spec, *about[word]))
+                _marked(new / "models" / f"{name}.toml", text)
                 tables.of(load_model(name))
                 found.models.append(name)
             except (SpecError, DataError, UsageError, BayesNmdaError) as error:
@@ -544,6 +550,20 @@ def _models(new: Path, mapping: ReviewMapping, made: Tables, found: Imported) ->
         "published priors of each measure.\n"
     )
     (new / "models" / "README.md").write_text(page, encoding="utf-8")
+
+
+def _in_unit(spec: ModelSpec, label: str, unit: str) -> dict[str, Any]:
+    """Return a model as its file has it, a mean difference in the unit of the mapping."""
+    table = spec.to_mapping()
+    table["effect"]["scale"] = (
+        f"{label[:1].lower() + label[1:]} in {unit or table['effect']['unit']}: a {spec.benefit} "
+        "difference favours the treatment"
+    )
+    if spec.measure == "MD":
+        table["effect"]["unit"] = own = unit or "units of the scale"
+        for name, prior in spec.priors:
+            table["priors"][name]["reading"] = in_words(name, prior, own)
+    return table
 
 
 def _measures(mapping: ReviewMapping) -> dict[str, str | None]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from bayes_nmda.report.numbers import chance, identifier
+from bayes_nmda.report.forest import limits, step
+from bayes_nmda.report.numbers import chance, identifier, places
 from bayes_nmda.report.style import (
     COLUMN,
     GREY,
@@ -85,10 +86,13 @@ def prior_and_posterior(content: Content, partition: str, words: str) -> Figure:
     cells = content.cells_of(partition)
     tree = content.primary.tree
     labels = [str(label) for label in tree["posterior"]["cell"].to_numpy()]
-    grid = np.linspace(-50, 50, 101)
+    low, high = limits(content.contrasts)
+    grid = 5 * step(high - low) * np.linspace(-1, 1, 101)
+    digits = places(high - low)
     alt = f"{words}: density of the mean effect; " + "; ".join(
-        f"{cell.timepoint} 95 % from {cell.mean['lower']:.0f} to {cell.mean['upper']:.0f}, prior "
-        f"{cell.mean['prior_lower']:.0f} to {cell.mean['prior_upper']:.0f} {spec.unit}"
+        f"{cell.timepoint} 95 % from {cell.mean['lower']:.{digits}f} to "
+        f"{cell.mean['upper']:.{digits}f}, prior {cell.mean['prior_lower']:.{digits}f} to "
+        f"{cell.mean['prior_upper']:.{digits}f} {spec.unit}"
         for cell in cells
     )
     name = identifier("prior-posterior", partition)

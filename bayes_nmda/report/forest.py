@@ -7,6 +7,7 @@ timepoint stand the mean effect (diamond) and the effect to expect in a new tria
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda.report import numbers
@@ -41,10 +42,16 @@ _LEFT, _SIZES, _JUDGEMENT, _RAW, _RIGHT = -1.27, -0.36, -0.1, 1.03, 1.72
 
 
 def limits(contrasts: Sequence[Contrast]) -> tuple[float, float]:
-    """Return the range that holds every raw interval, in tens: one axis for all forest plots."""
+    """Return the range that holds every raw interval, in `step`: one axis for all forest plots."""
     low = min(row.answer["yi_lower"] for row in contrasts)
     high = max(row.answer["yi_upper"] for row in contrasts)
-    return 10.0 * (low // 10), -10.0 * (-high // 10)
+    size = step(high - low)
+    return size * (low // size), -size * (-high // size)
+
+
+def step(width: float) -> float:
+    """Return a tenth of what an axis shows, as a power of ten: 10 of about a hundred points."""
+    return float(10.0 ** round(math.log10(width) - 1))
 
 
 def forest(
@@ -87,18 +94,23 @@ def forest(
     with canvas(PAGE, _FRAME + _ROW * rows) as figure:
         figure.set_layout_engine("none")
         height = _FRAME + _ROW * rows
-        axes = figure.add_axes((0.345, 0.5 / height, 0.27, (height - 0.72) / height))
+        left, width, right = _columns(span)
+        axes = figure.add_axes((left, 0.5 / height, width, (height - 0.72) / height))
         sign = -1 if benefit == "negative" else 1
         for threshold in thresholds:
             axes.axvline(sign * threshold, color=INK if threshold == 0 else PALE, lw=0.8, zorder=0)
-        _heading(axes)
+        _heading(axes, right)
         y = 0
         for cell in cells:
-            y = _cell(axes, y, cell, [row for row in contrasts if row.cell == cell.label])
+            y = _cell(
+                axes, y, cell, [row for row in contrasts if row.cell == cell.label], span, right
+            )
         axes.set(xlim=span, ylim=(y - 0.3, -1.2), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(lambda value, _: plain(value))
-        axes.set_xticks([tick for tick in range(-100, 101, 20) if span[0] <= tick <= span[1]])
+        apart = 2 * step(span[1] - span[0])
+        first, last = math.ceil(span[0] / apart), math.floor(span[1] / apart)
+        axes.set_xticks([apart * i for i in range(first, last + 1)])
         direction(axes, unit=unit, benefit=benefit, comparator=comparator)
         svg = drawing(figure, name, alt)
     caption = (
@@ -116,21 +128,36 @@ def _text(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
     axes.text(x, y, words, transform=axes.get_yaxis_transform(), va="center", **style)
 
 
-def _heading(axes: Axes) -> None:
+def _columns(span: tuple[float, float]) -> tuple[float, float, float]:
+    """Return left end and width of the axes, and where estimates stand: decimals need room."""
+    if numbers.places(span[1] - span[0]) == 0:
+        return 0.345, 0.27, _RIGHT
+    return 0.325, 0.235, _RAW + 0.19 / 0.235
+
+
+def _heading(axes: Axes, right: float) -> None:
     for x, words, side in (
         (_LEFT, "Trial", "left"),
         (_SIZES, "n", "center"),
         (_JUDGEMENT, "Bias", "center"),
         (_RAW, "As found", "left"),
-        (_RIGHT, "Estimate", "left"),
+        (right, "Estimate", "left"),
     ):
         _text(axes, x, -0.85, words, ha=side, color=GREY)
 
 
-def _cell(axes: Axes, y: int, cell: Cell, contrasts: Sequence[Contrast]) -> int:
+def _cell(
+    axes: Axes,
+    y: int,
+    cell: Cell,
+    contrasts: Sequence[Contrast],
+    span: tuple[float, float],
+    right: float,
+) -> int:
     """Draw one cell from row ``y`` on and return the next free row."""
     colour, marker, _ = timepoint_style(cell.timepoint)
-    words = cell.timepoint.capitalize() if cell.timepoint else "All"
+    words = numbers.title(cell.timepoint) or "All"
+    digits = numbers.places(span[1] - span[0])
     _text(axes, _LEFT, y, words, ha="left", weight="bold", color=colour)
     y += 1
     for row in contrasts:
@@ -142,27 +169,28 @@ def _cell(axes: Axes, y: int, cell: Cell, contrasts: Sequence[Contrast]) -> int:
         _text(axes, _LEFT + 0.03, y, row.trial, ha="left")
         _text(axes, _SIZES, y, f"{row.n_t} / {row.n_c}", ha="center")
         _judgement(axes, y, row.rob)
-        raw = f"{signed(found['yi'], 0)} ({interval(found['yi_lower'], found['yi_upper'], 0)})"
+        ends = interval(found["yi_lower"], found["yi_upper"], digits)
+        raw = f"{signed(found['yi'], digits)} ({ends})"
         _text(axes, _RAW, y, raw, ha="left", color=GREY)
-        _text(axes, _RIGHT, y, _words(found), ha="left")
+        _text(axes, right, y, _words(found, digits), ha="left")
         y += 1
     _diamond(axes, y, cell, colour)
     _text(axes, _LEFT + 0.03, y, "Mean effect", ha="left", weight="bold")
-    _text(axes, _RIGHT, y, _words(cell.mean), ha="left", weight="bold")
+    _text(axes, right, y, _words(cell.mean, digits), ha="left", weight="bold")
     y += 1
-    ends = [cell.new["lower"], cell.new["upper"]]
-    axes.plot(ends, [y - 0.1] * 2, color=colour, lw=4.5, zorder=2)
-    axes.plot(ends, [y - 0.1] * 2, color="white", lw=2.5, zorder=3)
+    whole = [cell.new["lower"], cell.new["upper"]]
+    axes.plot(whole, [y - 0.1] * 2, color=colour, lw=4.5, zorder=2)
+    axes.plot(whole, [y - 0.1] * 2, color="white", lw=2.5, zorder=3)
     _text(axes, _LEFT + 0.03, y - 0.1, "New trial", ha="left")
-    _text(axes, _RIGHT, y - 0.1, _words(cell.new), ha="left")
+    _text(axes, right, y - 0.1, _words(cell.new, digits), ha="left")
     return y + 1
 
 
-def _words(record: Record) -> str:
+def _words(record: Record, digits: int) -> str:
     if "mcse_lower" in record:
         return f"{numbers.estimate(record)} ({numbers.limits(record)})"
-    low, high = (signed(record[name], 0) for name in ("lower", "upper"))
-    return f"{signed(record['estimate'], 0)} ({low} to {high})"  # the ends have no error of theirs
+    low, high = (signed(record[name], digits) for name in ("lower", "upper"))
+    return f"{signed(record['estimate'], digits)} ({low} to {high})"  # ends without an error
 
 
 def _judgement(axes: Axes, y: float, rob: str) -> None:

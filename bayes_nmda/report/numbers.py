@@ -61,6 +61,16 @@ def signed(value: float, decimals: int = 1) -> str:
     return text.replace("-", MINUS)
 
 
+def places(width: float) -> int:
+    """Return the decimals for numbers on a scale of which so much is shown.
+
+    Whole units where it is tens wide or more, one decimal where it is units wide, and so on.
+    """
+    if not math.isfinite(width) or width <= 0:
+        return 1
+    return max(0, round(1.8 - math.log10(width)))
+
+
 def interval(low: float, high: float, decimals: int = 1) -> str:
     """Return an interval, "−18.8 to 0.0"."""
     return f"{signed(low, decimals)} to {signed(high, decimals)}"
@@ -78,8 +88,9 @@ def limits(record: Mapping[str, Any]) -> str:
 
 
 def prior_limits(record: Mapping[str, Any]) -> str:
-    """Return the interval that the prior alone gives, in whole units."""
-    return f"{signed(record['prior_lower'], 0)} to {signed(record['prior_upper'], 0)}"
+    """Return the interval that the prior alone gives, to the digits that its width is worth."""
+    low, high = record["prior_lower"], record["prior_upper"]
+    return interval(low, high, places(high - low))
 
 
 def chance(record: Mapping[str, Any]) -> str:
@@ -136,7 +147,7 @@ def identifier(*words: str) -> str:
 def partition_words(partition: str) -> str:
     """Return a partition as a heading, "Memantine, oral"."""
     drug, _, route = partition.partition("/")
-    return f"{drug.capitalize()}, {route}" if route else drug.capitalize()
+    return f"{title(drug)}, {route}" if route else title(drug)
 
 
 def comparison_words(comparison: str) -> str:

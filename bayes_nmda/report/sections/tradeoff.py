@@ -18,6 +18,7 @@ from bayes_nmda.report.numbers import (
     prior_chance,
     short,
     short_chance,
+    title,
 )
 from bayes_nmda.report.sections import About, Kind
 from bayes_nmda.report.style import BLUE, INK, PAGE, Figure, canvas, drawing
@@ -127,7 +128,7 @@ def tradeoff_figure(found: Tradeoffs, partition: str, words: str) -> Figure:
                 place: (float(record["probability"]), short_chance(record))
                 for place, record in fields.items()
             }
-            _panel(axes, found.section, time.capitalize() or "All", chances)
+            _panel(axes, found.section, title(time) or "All", chances)
         before = {
             place: (float(record["prior_probability"]), short(prior_chance(record)))
             for place, record in next(iter(cells.values())).items()
