@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from bayes_nmda.data.tables import given_as_effects
 from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.errors import QueryError, SpecError, UsageError
 from bayes_nmda.meta.named_priors import published_prior
@@ -89,6 +88,8 @@ def default_model(
     Bartoš et al. 2021, Stat Med 40:6743; Bartoš et al. 2023, arXiv:2306.11468 (the priors);
     Röver et al. 2021, Res Synth Methods 12:448 (unit information standard deviation).
     """
+    from bayes_nmda.data.tables import given_as_effects
+
     tables = [t for t in (trials.outcomes, trials.contrasts) if t is not None and len(t)]
     outcome = _only("outcome", outcome, [word for table in tables for word in table["outcome"]])
     given = trials.contrasts if given_as_effects(trials, outcome) else None
