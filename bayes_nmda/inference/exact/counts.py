@@ -373,9 +373,23 @@ class _Given:
                 some = rows[:, places]
                 value = value + at.value
                 gradient = gradient + np.einsum("pk,pkq->pq", at.gradient, some)
-                inner = -np.einsum("pjq,pjk->pqk", some, at.hessian)
+                inner = np.einsum("pjq,pjk->pqk", some, _bend(at.hessian))
                 precision += np.einsum("pqk,pkr->pqr", inner, some)
         return value, gradient, precision
+
+
+def _bend(hessian: Floats) -> Floats:
+    """Return the precision that tables add, shape (P, k, k): their Hessian turned, never negative.
+
+    A beta-binomial is not log-concave far out; there only the directions that bend count.
+    """
+    turned = -hessian
+    value, vector = np.linalg.eigh(turned)
+    out = value.min(axis=1) < 0
+    if out.any():
+        kept = vector[out] * np.maximum(value[out], 0.0)[:, None]
+        turned[out] = kept @ np.swapaxes(vector[out], 1, 2)
+    return turned
 
 
 def _modes(given: _Given, hierarchy: Hierarchy) -> tuple[Floats, Floats, Floats]:

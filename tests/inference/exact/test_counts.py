@@ -34,7 +34,7 @@ from bayes_nmda.inference.exact.count_likelihood import (
     table_of,
     trigamma,
 )
-from bayes_nmda.inference.exact.counts import hierarchies, integrate, parameters_of
+from bayes_nmda.inference.exact.counts import _bend, hierarchies, integrate, parameters_of
 from bayes_nmda.model.build import build_model
 from bayes_nmda.model.counts import Counts, with_information
 from bayes_nmda.model.structure import Layout
@@ -638,3 +638,16 @@ def test_trigamma_is_that_of_scipy_to_every_digit():
     x = np.concatenate([np.geomspace(1e-12, 1e6, 2000), np.arange(1, 60) / 2])
     np.testing.assert_allclose(trigamma(x), special.polygamma(1, x), rtol=2e-14)
     assert trigamma(np.array([1.0]))[0] == pytest.approx(np.pi**2 / 6, rel=1e-15)
+
+
+def test_a_table_that_is_not_log_concave_never_adds_negative_precision():
+    hessian = np.array(
+        [[[-2.0, 0.5], [0.5, -1.0]], [[0.3, 0.1], [0.1, -1.0]], [[0.2, 0.0], [0.0, 0.1]]]
+    )
+    bent = _bend(hessian)
+    np.testing.assert_array_equal(bent[0], -hessian[0])
+    assert (np.linalg.eigvalsh(bent) >= -1e-15).all()
+    np.testing.assert_allclose(bent[2], 0.0, atol=1e-15)
+    value, vector = np.linalg.eigh(-hessian[1])
+    np.testing.assert_allclose(bent[1] @ vector[:, 1], value[1] * vector[:, 1], atol=1e-15)
+    np.testing.assert_allclose(bent[1] @ vector[:, 0], 0.0, atol=1e-15)
