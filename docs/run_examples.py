@@ -1,8 +1,9 @@
 """Run the examples in README.md and docs/*.md and write below each what it prints.
 
-An example is a ``console`` block that starts with ``$ bayes-nmda …``, or a ``python`` block that is
-followed by a ``text`` block. Both run in this process, with a store of their own that is empty at
-first, so that a page shows what a fresh clone prints, whatever was fitted here.
+An example is a ``console`` block that starts with ``$ bayes-nmda …`` or ``$ cp …``, or a ``python``
+block that is followed by a ``text`` block. All run in this process, with a store of their own that
+is empty at first, so that a page shows what a fresh clone prints, whatever was fitted here. A page
+that has a folder of its name runs in a copy of it.
 
     python docs/run_examples.py            run and write
     python docs/run_examples.py --check    write nothing; exit code 1 if a page is stale
@@ -15,6 +16,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -30,13 +32,18 @@ PROGRAM = "bayes-nmda"
 #: What stderr says where nothing is stored.
 _COMPUTING = ": computing it exactly, because "
 _REST = r"(?P<old>(?:(?!```)[\s\S])*)```"
-_CONSOLE = re.compile(rf"```console\n(?P<command>\$ {PROGRAM}(?:[^\n]*\\\n)*[^\n]*\n)" + _REST)
+_CONSOLE = re.compile(
+    rf"```console\n(?P<command>\$ (?:{PROGRAM}|cp)(?:[^\n]*\\\n)*[^\n]*\n)" + _REST
+)
 _PYTHON = re.compile(r"```python\n(?P<code>(?:(?!```)[\s\S])*)```\n+```text\n" + _REST)
 
 
 def command_output(command: str) -> str:
     """Return what a command prints on stdout and stderr, as on a terminal without colour."""
     words = shlex.split(command.removeprefix("$ ").replace("\\\n", " "))
+    if words[0] == "cp":
+        shutil.copyfile(words[1], words[2])
+        return ""
     os.environ["COLUMNS"] = "80"
     stream = io.StringIO()
     with redirect_stdout(stream), redirect_stderr(stream):
@@ -58,19 +65,24 @@ def _tidy(text: str) -> str:
 
 
 @contextmanager
-def _own_store() -> Iterator[None]:
-    """Keep what the examples store apart from what was fitted here."""
-    output = paths.output
+def _own_store(path: Path) -> Iterator[None]:
+    """Keep what the examples of a page store apart from what was fitted here."""
+    output, before = paths.output, Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
+        if path.with_suffix("").is_dir():
+            shutil.copytree(path.with_suffix(""), Path(folder) / "files")
+            os.chdir(Path(folder) / "files")
         paths.output = lambda: Path(folder) / "output"
         try:
             yield
         finally:
             paths.output = output
+            os.chdir(before)
 
 
-def page(text: str) -> str:
+def page(path: Path) -> str:
     """Return a page with what its examples print now."""
+    text = path.read_text(encoding="utf-8")
 
     def console(found: re.Match[str]) -> str:
         command = found["command"]
@@ -79,7 +91,7 @@ def page(text: str) -> str:
     def python(found: re.Match[str]) -> str:
         return f"```python\n{found['code']}```\n\n```text\n{python_output(found['code'])}```"
 
-    with _own_store():
+    with _own_store(path):
         return _PYTHON.sub(python, _CONSOLE.sub(console, text))
 
 
@@ -91,7 +103,7 @@ def main() -> int:
     stale = []
     for path in PAGES:
         old = path.read_text(encoding="utf-8")
-        new = page(old)
+        new = page(path)
         if "NOT RELIABLE" in new:  # a page must not teach by a fit whose gates failed
             print(f"{path.name}: an example prints an answer that is NOT RELIABLE", file=sys.stderr)
             return 1

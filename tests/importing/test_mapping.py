@@ -85,12 +85,12 @@ def test_other_scales_kinds_and_directions_of_one_name_are_outcomes_of_their_own
     mapping = propose(
         read_source({file: reviews[file]}), files=[file], date="2026-11-30", options={}
     )
-    vas = mapping.analysis("1.1").of("Pelvic pain (6 months)")
+    scale = mapping.analysis("1.1").of("Pelvic pain (6 months)")
     verbal = mapping.analysis("1.2").of("Pelvic pain (6 months)")
     people = mapping.analysis("1.3").of("Pelvic pain (3 months)")
-    assert len({vas.outcome, verbal.outcome, people.outcome}) == 3
-    assert vas.timepoint == verbal.timepoint == "6 months"
-    assert mapping.analysis("3.1").of("Pelvic pain (6 months)").outcome == vas.outcome
+    assert len({scale.outcome, verbal.outcome, people.outcome}) == 3
+    assert scale.timepoint == verbal.timepoint == "6 months"
+    assert mapping.analysis("3.1").of("Pelvic pain (6 months)").outcome == scale.outcome
 
 
 def test_an_analysis_that_repeats_another_is_left_out_and_says_so(reviews):
