@@ -5,12 +5,18 @@ import os
 import shutil
 import subprocess
 
+import pandas as pd
 import pytest
 
 from bayes_nmda import paths
 from bayes_nmda.cli import add
+from bayes_nmda.data import load_trials
 from bayes_nmda.data.vocabulary import Vocabulary
+from bayes_nmda.effects import effect_table
 from bayes_nmda.errors import DataError
+from bayes_nmda.gates import fit
+from bayes_nmda.query import effect
+from bayes_nmda.spec import load_model
 
 HEAD = (
     "trial,label,citation,year,doi,design,n_randomised,rob_randomisation,source,locator,drug,route,"
@@ -163,3 +169,63 @@ def test_without_a_file_and_a_terminal_it_says_what_to_give(run, home):
     done = run("add", "trial", home=home)
     assert done.returncode == 2
     assert "--from" in done.stderr
+
+
+REPORT = """
+title = "Pain alone"
+subtitle = "The shipped project"
+
+[[section]]
+kind = "primary"
+title = "Pain"
+models = ["pain_intensity"]
+curve = [0, 40, 20]
+[section.labels]
+pain_intensity = "Primary"
+"""
+
+
+@pytest.mark.slow
+def test_the_report_changes_with_an_added_trial_and_goes_back_without_it(run, row, tmp_path):
+    home = tmp_path / "home"
+    for name in ("data", "models"):
+        shutil.copytree(paths.shipped() / name, home / name)
+    (home / "reports").mkdir()
+    (home / "reports" / "pain.toml").write_text(REPORT, encoding="utf-8")
+    page = home / "reports" / "latest"
+
+    def effects():
+        table = pd.read_csv(page / "tables" / "effect.csv", keep_default_na=False)
+        return table.set_index(["drug", "route", "timepoint"])
+
+    def stale():
+        rows = json.loads(run("status", "--json", home=home).stdout)["rows"]
+        return {one["what"] for one in rows if one["state"] == "stale"}
+
+    assert run("report", home=home).returncode == 0
+    before, tables = effects(), contents(home)
+    assert stale() == set()
+
+    assert run("add", "trial", "--from", row(HEAD + PAIN), home=home).returncode == 0
+    assert {"model pain_intensity", "report pain"} <= stale()
+    assert run("report", home=home).returncode == 0
+    after = effects()
+    assert stale() == set()
+    cell = ("ketamine", "intravenous", "immediate")
+    grown = after["trials"] - before["trials"]
+    assert grown[cell] == 1
+    assert grown.drop(index=[cell]).eq(0).all()
+    assert after.loc[cell, "participants"] == before.loc[cell, "participants"] + 60
+    assert "Doe 2026" in (page / "index.html").read_text(encoding="utf-8")
+    with paths.inside(home):  # the same numbers as the exact engine has for the same rows
+        trials, spec = load_trials(), load_model("pain_intensity")
+        exact = effect(fit(spec, effect_table(trials, spec), engine="exact"), drug="ketamine")
+    for record in exact.records:
+        told = after.loc[("ketamine", record["route"], record["timepoint"])]
+        assert abs(told["estimate"] - record["estimate"]) < 5 * told["mcse"] + 0.05
+
+    for name, text in tables.items():  # what git checkout does
+        (home / "data" / name).write_bytes(text)
+    assert run("report", home=home).returncode == 0
+    pd.testing.assert_frame_equal(effects(), before)
+    assert "Doe 2026" not in (page / "index.html").read_text(encoding="utf-8")
