@@ -174,7 +174,7 @@ def _one(
     import pandas as pd
     from scipy.special import ndtr
 
-    layout = Layout.of(table.frame)
+    layout, rng = Layout.of(table.frame), np.random.default_rng((seed, 1))
     found = _by_nuts(spec, table, seed) if engine == "nuts" else _exactly(spec, table, seed)
     question = Question.of(spec, direction="benefit")
     threshold = question.threshold(spec, question.first_real(spec))
@@ -211,11 +211,24 @@ def _one(
             of = truth[name]
             value = float(of[part.cells[0]] if np.ndim(of) else of)
             label = layout.cells[part.cells[0]] if np.ndim(of) else ""
-            under = float(part.weight @ (values < value))
+            under = _place(part.weight, values, value, rng)
             rows.append({"variable": name, "label": label, "truth": value, "below": under})
     return pd.DataFrame(rows).reindex(
         columns=["variable", "label", "truth", "below", "benefit", "harm"]
     )
+
+
+def _place(weight: Floats, values: Floats, truth: float, rng: np.random.Generator) -> float:
+    """Return the place of a truth among points: its rank, and within a gap anywhere at random.
+
+    Of m points of equal weight the rank is uniform on 0 to m, so that the place is uniform on 0
+    to 1 (Talts et al. 2018); of others m is their effective number. Without it a truth beyond all
+    points would have the place 0 or 1, and a hundred points would look like a wrong tail.
+    """
+    _, first = np.unique(values, return_inverse=True)
+    mass = np.bincount(first, weights=weight)
+    size = 1 / float((mass**2).sum())
+    return float((size * (weight @ (values < truth)) + rng.random()) / (size + 1))
 
 
 def _exactly(spec: ModelSpec, table: EffectTable, seed: int) -> list[_Found]:

@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from bayes_nmda import calibration, effect_table, load_model, load_trials
 from bayes_nmda.effects import EffectTable
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query import calibration as module
-from bayes_nmda.query.calibration import coverage, flatness, reliability
+from bayes_nmda.query.calibration import _place, coverage, flatness, reliability
 from bayes_nmda.spec.spec import ModelSpec
 
 #: Of so many quantities in one run, the smallest p-value that a right model may show: a test of
@@ -89,3 +90,14 @@ def test_a_likelihood_that_thinks_errors_are_half_as_large_shows(
     flat = flatness(calibration(spec, effects, sets=200, seed=3))
     assert not flat["inside"].all()
     assert flat["p"].min() < ERRS / len(flat)
+
+
+def test_places_among_few_points_are_uniform():
+    """A truth drawn like the points is anywhere among them, beyond all of them, too."""
+    rng = np.random.default_rng(3)
+    places = []
+    for _ in range(4000):
+        values, truth = rng.normal(size=20), rng.normal()
+        places.append(_place(np.full(40, 1 / 40), np.repeat(values, 2), truth, rng))
+    assert stats.kstest(places, "uniform").pvalue > 0.001
+    assert 0 < min(places) < max(places) < 1
