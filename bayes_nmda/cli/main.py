@@ -168,8 +168,11 @@ def report(
     with _progress() as say:
         built = build_report(name, force=force, progress=say)
     print(built.message, file=sys.stderr)
+    for moved in built.changes:
+        print(f"changed: {moved}", file=sys.stderr)
     if as_json:
-        row = {"report": name, "path": str(built.path), "message": built.message}
+        row = {"report": name, "path": str(built.path), "message": built.message,
+               "changes": list(built.changes)}  # fmt: skip
         _print_rows("report", [row], as_json=True)
     else:
         print(built.path)

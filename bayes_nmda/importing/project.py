@@ -85,6 +85,8 @@ class Imported:
         Printed effects of rows, and those that the imported numbers give again.
     not_reproduced
         The others: file, row, analysis, how far off.
+    effects_blank
+        Rows of which the review prints no effect: file, row, analysis, trial.
     pooled_printed, pooled_reproduced, pooled_methods
         Pooled results, where the file prints them, and by which method they come out.
     measures
@@ -112,6 +114,7 @@ class Imported:
     to_settle: list[dict[str, str]] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
     models_left_out: list[dict[str, str]] = field(default_factory=list)
+    effects_blank: list[dict[str, Any]] = field(default_factory=list)
     report: str = ""
     kept: list[str] = field(default_factory=list)
 
@@ -135,6 +138,9 @@ class Imported:
             reason = re.sub(r"\brow \d+", "a row", one.reason)
             reasons[reason] = reasons.get(reason, 0) + 1
         lines += [f"  set aside: {count}: {reason}" for reason, count in reasons.items()]
+        if self.effects_blank:
+            blank = ", ".join(f"{one['row']} ({one['study']})" for one in self.effects_blank)
+            lines.append(f"  without a printed effect: rows {blank}")
         lines += [
             f"  not reproduced: {one['file']} row {one['row']} ({one['study']}): {one['reason']}"
             for one in self.not_reproduced[:_SHOWN]
@@ -219,7 +225,7 @@ def import_review(
         raise WriteError(f"import: cannot write to {target.parent}: {error.strerror}") from error
     try:
         new = scratch / "new"
-        _write(new, source, mapping, made, files, found)
+        _write(new, mapping, made, files, found)
         _put(new, target, before is not None, found)
     except OSError as error:
         raise WriteError(
@@ -281,8 +287,13 @@ def _checked(source: Source, mapping: ReviewMapping, made: Tables, folder: str) 
     found.rows, found.used = len(places), len(made.used)
     for number, rows in grouped.items():
         settings = source.settings.get(number, Settings())
-        measure, level, met = measure_of(rows, settings)
+        measure, _, met = measure_of(rows, settings)
         found.measures[number] = measure
+        found.effects_blank += [
+            {"file": row.file, "row": row.row, "analysis": number, "study": row.study}
+            for row in rows
+            if row.printed is None
+        ]
         for i, one in met.items():
             found.effects_printed += 1
             found.effects_reproduced += one.reproduced
@@ -297,7 +308,6 @@ def _checked(source: Source, mapping: ReviewMapping, made: Tables, folder: str) 
                     {"file": row.file, "row": row.row, "analysis": number, "study": row.study,
                      "reason": reason}
                 )  # fmt: skip
-        del level
         for result in (p for p in source.pooled if p.analysis == number):
             own = [r for r in rows if not result.subgroup or r.subgroup == result.subgroup]
             good, method = pooled_met(result, own, measure, settings)
@@ -312,7 +322,6 @@ def _checked(source: Source, mapping: ReviewMapping, made: Tables, folder: str) 
 
 def _write(
     new: Path,
-    source: Source,
     mapping: ReviewMapping,
     made: Tables,
     files: Mapping[str, bytes],
@@ -343,7 +352,6 @@ def _write(
         (new / "data" / "README.md").write_text(dictionary(_README, package), encoding="utf-8")
         _models(new, mapping, made, found)
         _report(new, mapping, made, words, found)
-    del source
 
 
 def _told(table: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bayes_nmda import __version__, paths
 from bayes_nmda.errors import FitError, LockedError
 from bayes_nmda.report import provenance, publish, staleness
+from bayes_nmda.report.changes import changes
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.staleness import what_is_stale
 
@@ -45,12 +46,15 @@ class BuildResult:
         What happened, in words.
     seconds
         How long it took.
+    changes
+        What it says otherwise than the report before, beyond Monte Carlo error.
     """
 
     path: Path
     built: bool
     message: str
     seconds: float
+    changes: tuple[str, ...] = ()
 
 
 def build_report(
@@ -94,11 +98,12 @@ def build_report(
             say(reason)
         durations: dict[str, float] = {}
         folder = _build(definition, durations, say)
+        moved = tuple(changes(publish.published(), folder))
         say("publishing")
         publish.publish(folder)
     spent = time.perf_counter() - started
     message = f"report {name}: every gate passed; published in {spent:.0f} s"
-    return BuildResult(page, True, message, spent)
+    return BuildResult(page, True, message, spent, moved)
 
 
 @contextmanager

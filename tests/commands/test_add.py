@@ -208,7 +208,14 @@ def test_the_report_changes_with_an_added_trial_and_goes_back_without_it(run, ro
 
     assert run("add", "trial", "--from", row(HEAD + PAIN), home=home).returncode == 0
     assert {"model pain_intensity", "report pain"} <= stale()
-    assert run("report", home=home).returncode == 0
+    done = run("report", "--json", home=home)
+    assert done.returncode == 0
+    told = json.loads(done.stdout)["rows"][0]["changes"]
+    where = "pain_intensity, ketamine/intravenous/immediate against placebo: "
+    assert [
+        text for text in told if text.startswith(f"{where}trials 3 → 4, participants 173 → 233")
+    ]
+    assert [text for text in told if "trials" in text] == [told[0]]
     after = effects()
     assert stale() == set()
     cell = ("ketamine", "intravenous", "immediate")

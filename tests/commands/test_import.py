@@ -33,6 +33,7 @@ def test_the_document_accounts_for_every_row_and_effect(run, file, tmp_path):
     assert found["set_aside"][0]["reason"] == "an arm has a standard deviation of 0"
     assert (found["effects_printed"], found["effects_reproduced"]) == (2, 1)
     assert [one["row"] for one in found["not_reproduced"]] == [4]
+    assert [one["row"] for one in found["effects_blank"]] == [3]
     schema = json.loads((paths.shipped() / "docs/answer.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(found, schema)
 
