@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,6 +139,7 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     text = re.sub(r' style="([^"]*)"', lambda found: f' style="{_terse(found[1])}"', text)
     # a tenth of a point is finer than any screen; marks are drawn by numbers below 10
     text = re.sub(r"(\d\d\.\d)\d", r"\1", text)
+    text = re.sub(r' d="([^"]*)"', lambda found: f' d="{_relative(found[1])}"', text)
     return re.sub(r">\s+<", ">\n<", _without_bare_groups(text)).strip() + "\n"
 
 
@@ -153,6 +155,38 @@ def _numbered(text: str, name: str) -> str:
 def _tight(path: str) -> str:
     """Return a path without the white space that it does not need."""
     return re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(path.split())).strip()
+
+
+def _relative(path: str) -> str:
+    """Return a path of straight lines with each point as a step from the one before.
+
+    Steps are taken between points as they are written, so that nothing adds up.
+    """
+    if not re.fullmatch(r"[MLz0-9. -]*", path):
+        return path
+    found: list[str] = []
+    x = y = start_x = start_y = Decimal(0)
+    for command, numbers in re.findall(r"([MLz])([^MLz]*)", path):
+        if command == "z":
+            found.append("z")
+            x, y = start_x, start_y
+            continue
+        to_x, to_y = map(Decimal, numbers.split())
+        if command == "M":
+            found.append(f"M{_short(to_x)} {_short(to_y)}")
+            start_x, start_y = to_x, to_y
+        else:
+            letter = "l" if not found or not found[-1].startswith(("l", " ")) else " "
+            found.append(f"{letter}{_short(to_x - x)} {_short(to_y - y)}")
+        x, y = to_x, to_y
+    return "".join(found).replace(" -", "-")
+
+
+def _short(number: Decimal) -> str:
+    """Return a number without the zeros that say nothing."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return re.sub(r"^(-?)0\.", r"\1.", text) if text not in ("", "-", "-0") else "0"
 
 
 def _terse(style: str) -> str:

@@ -29,7 +29,7 @@ _FLOAT: Final = "%.6g"
 #: Numbers of a model that the table of engines shows, of some hundred that are compared.
 _FARTHEST: Final = 10
 #: Answers of more rows are a grid of questions: as CSV alone.
-_GRID: Final = 60
+_GRID: Final = 40
 #: Text that a spreadsheet would compute; a number is none.
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]+$)")
 

@@ -19,6 +19,7 @@ from bayes_nmda import (
 )
 from bayes_nmda.report import amounts, numbers, tables
 from bayes_nmda.report.render import environment
+from bayes_nmda.report.style import _relative
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -288,3 +289,11 @@ def test_no_cell_of_a_table_is_a_formula():
         "'=1+1", "'+x", "'-a", "'@b", "'\tc", "plain", "-1.5", "+3", ""
     ]  # fmt: skip
     assert inert["number"].tolist() == list(range(9))
+
+
+def test_a_path_of_steps_leads_through_the_same_points():
+    path = "M136.7 -513.7L137.0 -513.7L137.3 -513.8L9.25 0.5zM5 6L6.05 -0.02"
+    short = _relative(path)
+    assert short == "M136.7-513.7l.3 0 .3-.1-128.05 514.3zM5 6l1.05-6.02"
+    curved = "M0 2.25C0.59 2.25 1.16 2.01 1.59 1.59"
+    assert _relative(curved) == curved
