@@ -63,8 +63,8 @@ def read_cochrane(files: Mapping[str, bytes]) -> Source | None:
     name = named(files, "data-rows.csv") or _only_rows(files)
     if not name:
         return None
-    table = table_of(files[name], PurePosixPath(name).name)
     short = PurePosixPath(name).name
+    table = [_spaced(row) for row in table_of(files[name], short)]
     if not table or not any(map(is_data_rows, table)):
         raise DataError(
             f"{short}: found no columns {', '.join(_NEEDED)}; allowed are the data rows of a "
@@ -86,12 +86,20 @@ def read_cochrane(files: Mapping[str, bytes]) -> Source | None:
     )  # fmt: skip
 
 
+def _spaced(cells: Mapping[str, str]) -> dict[str, str]:
+    """Return a row with the names of the package, where R has put points between their words."""
+    if "Analysis.group" not in cells:
+        return dict(cells)
+    return {"O-E" if key == "O.E" else key.replace(".", " "): text for key, text in cells.items()}
+
+
 def _only_rows(files: Mapping[str, bytes]) -> str:
     """Return the one CSV file whose columns are those of data rows, whatever its name."""
     found = []
     for name, content in files.items():
-        if name.lower().endswith(".csv") and b"Analysis group" in content[:4000]:
-            table = table_of(content, PurePosixPath(name).name)
+        head = content[:4000].replace(b".", b" ")
+        if name.lower().endswith(".csv") and b"Analysis group" in head:
+            table = [_spaced(row) for row in table_of(content, PurePosixPath(name).name)[:1]]
             if table and is_data_rows(table[0]) and "Study" in table[0]:
                 found.append(name)
     if len(found) > 1:
@@ -132,11 +140,11 @@ def _row(
     study = clean(cells["Study"], where)
     if not study:
         raise DataError(f"{where}, Study: found no name; every row is of a trial")
-    analysis = (cells["Analysis group"].strip(), cells["Analysis number"].strip())
+    analysis = [_counting(cells[name], f"{where}, {name}") for name in _NEEDED[:2]]
     return Row(
         file=file,
         row=place,
-        analysis=".".join(part.removesuffix(".0") for part in analysis),
+        analysis=".".join(analysis),
         name=clean(cells.get("Analysis name", ""), where),
         subgroup=clean(cells.get("Subgroup", ""), where),
         study=study,
@@ -160,6 +168,14 @@ def _one_kind(t: Arm, c: Arm) -> tuple[Arm, Arm]:
             Arm(mean_c, c.sd, None if not c.events else c.events, c.n),
         )
     return Arm(None, None, t.events, t.n), Arm(None, None, c.events, c.n)
+
+
+def _counting(text: str, where: str) -> str:
+    """Return the number of a comparison or an analysis, which counts from 1."""
+    digits = text.strip().removesuffix(".0")
+    if not digits.isascii() or not digits.isdigit() or not int(digits[:9]) >= 1 or len(digits) > 9:
+        raise DataError(f"{where}: found {text[:40]!r}; allowed is a whole number from 1 upwards")
+    return str(int(digits))
 
 
 def _year(text: str) -> str:

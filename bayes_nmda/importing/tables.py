@@ -33,14 +33,25 @@ from bayes_nmda.importing.mapping import (
     from_table,
     moment,
 )
-from bayes_nmda.importing.printed import OF_COUNTS, OF_MEANS, Met, effect, kinds, measure_of
-from bayes_nmda.importing.rows import Arm, Row, Settings, Source, slug
+from bayes_nmda.importing.printed import (
+    OF_COUNTS,
+    OF_MEANS,
+    RATIOS,
+    Met,
+    effect,
+    kinds,
+    measure_of,
+)
+from bayes_nmda.importing.rows import Arm, Printed, Row, Settings, Source, slug
 
 #: Measures of which a printed effect can be shown beside ours in a report.
 REPORTED: Final = ("MD", "SMD", "RR", "OR", "RD")
 _CHANGE: Final = re.compile(r"\bchanges?\b", re.IGNORECASE)
 _LEVEL: Final = 0.95
-_FEWEST: Final = 2
+#: Numbers that a table holds: the largest, and the smallest standard deviation.
+_LARGEST: Final = 1e9
+_SMALLEST: Final = 1e-6
+_FEWEST, _MOST_PEOPLE = 2, 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +206,11 @@ def _left_out(row: Row, analysis: Analysis, part: Subgroup) -> str:
         return "" if wanted in has else "it has no effect with a standard error above 0"
     if analysis.measure in OF_MEANS:
         if "means" in has:
+            numbers = [abs(x) for arm in (t, c) for x in (arm.mean, arm.sd) if x is not None]
+            if max(numbers) > _LARGEST or min(t.sd or 0, c.sd or 0) < _SMALLEST:
+                return (
+                    f"a number is above {_LARGEST:g}, or a standard deviation below {_SMALLEST:g}"
+                )
             return _fractions(t, c)
         if None in (t.n, c.n) or min(t.n or 0, c.n or 0) < _FEWEST:
             return "an arm has fewer than 2 people"
@@ -214,6 +230,8 @@ def _left_out(row: Row, analysis: Analysis, part: Subgroup) -> str:
 
 def _fractions(t: Arm, c: Arm) -> str:
     numbers = [x for arm in (t, c) for x in (arm.events, arm.n) if x is not None]
+    if max(numbers) > _MOST_PEOPLE:
+        return f"an arm has more than {_MOST_PEOPLE:,} people"
     if all(float(x).is_integer() for x in numbers):
         return ""
     return "a number of people or events is not whole"
@@ -332,6 +350,8 @@ def _record(
 def _add_contrast(made: Tables, trial: _Trial, row: Row, place: _Place, analysis: Analysis) -> str:
     """Add a row of effects; return why it cannot be used, or nothing."""
     yi, se = effect(row, analysis.measure)
+    if max(abs(yi), se) > _LARGEST:
+        return f"its effect or its error is above {_LARGEST:g}"
     mine = [
         one
         for one in made.contrasts
@@ -368,7 +388,8 @@ def _unit(analysis: Analysis) -> str:
 
 
 def _whole(value: float | None) -> str:
-    return _plain(value) if value is not None and value >= 1 and float(value).is_integer() else ""
+    known = value is not None and 1 <= value <= _MOST_PEOPLE and float(value).is_integer()
+    return _plain(value) if known else ""
 
 
 def _trial_keys(source: Source) -> dict[str, str]:
@@ -401,11 +422,14 @@ def _finish(
     of_trial: dict[str, list[Row]] = {}
     for row, *_ in placed:
         of_trial.setdefault(row.study, []).append(row)
+    labels: set[str] = set()
     for study, rows in of_trial.items():
-        made.trials.append(_trial_row(study, keys[study], rows, source, link))
-    better = {}
-    for one in placed:
-        better[(keys[one[0].study], one[1].outcome)] = one[2]
+        one = _trial_row(study, keys[study], rows, source, link)
+        if one["label"] in labels:
+            one["label"] = f"{one['label']} ({one['trial']})"
+        labels.add(one["label"])
+        made.trials.append(one)
+    better = {(keys[row.study], place.outcome): own for row, place, own, *_ in placed}
     for trial in trials.values():
         _arm_rows(made, trial, link)
         _outcome_rows(made, trial, better)
@@ -455,17 +479,13 @@ def _arm_rows(made: Tables, trial: _Trial, link: str) -> None:
 
 
 def _outcome_rows(made: Tables, trial: _Trial, better: Mapping[tuple[str, str], Analysis]) -> None:
-    sides: dict[int, list[str]] = {}
-    for key, rows in trial.sources.items():
-        for row, _ in rows:
-            sides.setdefault(id(row), []).append(trial.records[key][0])
+    changed = _changes(trial)
     for (arm, outcome, timepoint), numbers in trial.records.items():
         analysis = better[(trial.key, outcome)]
         rows = trial.sources[(arm, outcome, timepoint)]
         mean, sd, n, events = numbers
-        below = any(x.startswith("-") for row, _ in rows for x in sides[id(row)])
-        change = below or any(_CHANGE.search(r.name) or _CHANGE.search(r.subgroup) for r, _ in rows)
         kind = "continuous" if analysis.measure in OF_MEANS else "binary"
+        change = (outcome, timepoint) in changed
         value = ("change" if change else "final") if kind == "continuous" else ""
         bias = {v for row, _ in rows for k, v in row.judgements.items() if "overall" in k} - {""}
         shared = len({row.row for row, _ in rows}) > 1
@@ -491,6 +511,21 @@ def _outcome_rows(made: Tables, trial: _Trial, better: Mapping[tuple[str, str], 
         )  # fmt: skip
 
 
+def _changes(trial: _Trial) -> set[tuple[str, str]]:
+    """Return outcomes and times at which a trial has changes: a mean is below 0, or a name says so.
+
+    All arms of one occasion have the same, or else they could not be compared.
+    """
+    found = set()
+    for (_, *occasion), numbers in trial.records.items():
+        if numbers[0].startswith("-"):
+            found.add((occasion[0], occasion[1]))
+    for (_, *occasion), rows in trial.sources.items():
+        if any(_CHANGE.search(row.name) or _CHANGE.search(row.subgroup) for row, _ in rows):
+            found.add((occasion[0], occasion[1]))
+    return found
+
+
 def _at(row: Row, side: str) -> int:
     return row.beside if side == "C" and row.beside else row.row
 
@@ -512,7 +547,7 @@ def _published(
     shown = met is not None and met.reproduced and met.measure == analysis.measure
     if (
         row.printed is None or met is None or not shown or analysis.measure not in REPORTED
-        or met.level != _LEVEL or everybody
+        or met.level != _LEVEL or everybody or _out_of_range(row.printed, analysis.measure)
     ):  # fmt: skip
         return
     made.published.append(
@@ -527,6 +562,13 @@ def _published(
             "citation": mapping.title, "locator": f"raw/{row.file} row {row.row}",
         }
     )  # fmt: skip
+
+
+def _out_of_range(printed: Printed, measure: str) -> bool:
+    """Tell whether a printed effect is more than a table holds: a ratio of 0, or a billion."""
+    ends = (printed.estimate, printed.low, printed.high)
+    below = measure in RATIOS and printed.low <= 0
+    return below or max(map(abs, ends)) > _LARGEST or not ends[1] <= ends[0] <= ends[2]
 
 
 def _analysis_rows(
