@@ -376,3 +376,30 @@ def test_unknown_columns_are_told_with_those_that_are_known():
 def test_other_files_are_no_review():
     with pytest.raises(DataError, match="allowed are a Cochrane data package"):
         read_source({"a.csv": b"x,y\n1,2\n"})
+
+
+def test_effects_and_observed_less_expected_of_a_revman_file_become_contrasts():
+    text = """<COCHRANE_REVIEW><STUDY ID="S1" NAME="Alder 2001" YEAR="2001"/>
+<STUDY ID="S2" NAME="Birch 2002" YEAR="2002"/><COMPARISON NO="1"><NAME>Drug A versus placebo</NAME>
+<IV_OUTCOME NO="1" METHOD="IV" LOG_DATA="YES" CI_STUDY="95"><NAME>Death</NAME>
+<GROUP_LABEL_1>Drug A</GROUP_LABEL_1><GROUP_LABEL_2>Placebo</GROUP_LABEL_2>
+<EFFECT_MEASURE>Hazard Ratio</EFFECT_MEASURE>
+<IV_DATA STUDY_ID="S1" ESTIMATE="-0.5" SE="0.2" TOTAL_1="40" TOTAL_2="41" EFFECT_SIZE="0.606531"
+ CI_START="0.409838" CI_END="0.897621"/></IV_OUTCOME>
+<IPD_OUTCOME NO="2" METHOD="EXP_O_E_VAR" CI_STUDY="95"><NAME>Relapse</NAME>
+<GROUP_LABEL_1>Drug A</GROUP_LABEL_1><GROUP_LABEL_2>Placebo</GROUP_LABEL_2>
+<IPD_DATA STUDY_ID="S2" O_E="-2.0" VAR="4.0" EVENTS_1="3" EVENTS_2="7" TOTAL_1="40" TOTAL_2="41"
+ EFFECT_SIZE="0.606531" CI_START="0.227642" CI_END="1.616045"/></IPD_OUTCOME></COMPARISON>
+</COCHRANE_REVIEW>"""
+    source = read_source({"review.rm5": text.encode()})
+    found = {}
+    for row in source.rows:
+        measure, _, met = measure_of([row], source.settings[row.analysis])
+        assert met[0].reproduced, row
+        found[row.name] = measure
+    assert found == {"Death": "given ratio", "Relapse": "observed"}
+    mapping = proposed(source)
+    assert ("analysis 1.1", "given_as", "log_or") in mapping.unsettled  # of a hazard, it may be
+    one, other = make_tables(source, mapping).contrasts
+    assert (one["yi"], one["sei"], one["n_t"], one["n_c"]) == ("-0.5", "0.2", "40", "41")
+    assert (other["yi"], other["sei"]) == ("-0.5", "0.5")
