@@ -65,18 +65,20 @@ def read_rm5(files: Mapping[str, bytes]) -> Source | None:
     pooled: list[Pooled] = []
     for comparison in root.iter("COMPARISON"):
         group = (comparison.get("NO") or "").strip()
-        for prefix in _OUTCOMES:
-            for outcome in comparison.findall(f"{prefix}_OUTCOME"):
-                analysis = f"{group}.{(outcome.get('NO') or '').strip()}"
-                found = _settings(outcome, prefix, clean(_said(comparison, "NAME"), short), short)
-                settings[analysis] = found
-                pooled += _pooled(outcome, prefix, analysis, short)
-                for subgroup, data in _data(outcome, prefix):
-                    label, year = studies.get(str(data.get("STUDY_ID")), ("", ""))
-                    rows.append(
-                        _row(data, prefix, analysis, clean(_said(outcome, "NAME"), short),
-                             clean(subgroup, short), label, year, short, len(rows) + 1, found, bias)
-                    )  # fmt: skip
+        for outcome in comparison:  # in the order of the file
+            prefix = outcome.tag.removesuffix("_OUTCOME")
+            if prefix not in _OUTCOMES:
+                continue
+            analysis = f"{group}.{(outcome.get('NO') or '').strip()}"
+            found = _settings(outcome, prefix, clean(_said(comparison, "NAME"), short), short)
+            settings[analysis] = found
+            pooled += _pooled(outcome, prefix, analysis, short)
+            for subgroup, data in _data(outcome, prefix):
+                label, year = studies.get(str(data.get("STUDY_ID")), ("", ""))
+                rows.append(
+                    _row(data, prefix, analysis, clean(_said(outcome, "NAME"), short),
+                         clean(subgroup, short), label, year, short, len(rows) + 1, found, bias)
+                )  # fmt: skip
     if not rows:
         raise DataError(f"{short}: found no row of an analysis; allowed is a review with data")
     title = clean(_said(root.find("COVER_SHEET"), "TITLE"), short)
