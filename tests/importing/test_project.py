@@ -95,6 +95,24 @@ def test_the_direction_of_the_mapping_turns_the_answer_around(imported):
     assert after == pytest.approx(1 - before, abs=1e-6)
 
 
+def test_exchanged_arms_turn_probabilities_around(tmp_path):
+    """Theory gives the answer without data: what was a benefit is as probable a harm."""
+    trials = (
+        ("Alder", (48.7, 10.8, 20), (55.2, 10.5, 20)),
+        ("Birch", (36.0, 22.0, 20), (29.0, 19.0, 20)),
+        ("Cedar", (41.0, 18.0, 33), (47.5, 20.0, 31)),
+    )
+    found = []
+    for name, arms in (("as", 1), ("other", -1)):
+        rows = [measured(study, *(t, c)[::arms]) for study, t, c in trials]
+        file = tmp_path / f"{name}-data-rows.csv"
+        file.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+        import_review(file, tmp_path / name)
+        mine = nmda.project(tmp_path / name)
+        found.append(float(nmda.prob_benefit(mine.posterior("pain"), at_least=0)))
+    assert sum(found) == pytest.approx(1.0, abs=1e-6)
+
+
 def test_what_somebody_changed_is_kept(imported):
     model = imported / "models" / "pain.toml"
     text = model.read_text(encoding="utf-8").replace('"Pain, default model"', '"Pain, our model"')
