@@ -23,6 +23,7 @@ from bayes_nmda.gates import fit
 from bayes_nmda.inference.exact import counts as exact_counts
 from bayes_nmda.inference.exact.engine import POINTS, exact_posterior
 from bayes_nmda.inference.exact.gaussian import SCALES
+from bayes_nmda.inference.exact.grid import SIDES
 from bayes_nmda.inference.labels import PRIOR_DRAWS
 from bayes_nmda.model.counts import Counts, with_information
 from bayes_nmda.model.structure import Layout
@@ -66,6 +67,8 @@ class _Found:
         Of ``effect`` and ``new_trial`` around it, shape (point, cell).
     scales
         Standard deviations and coefficients by name, shape (point,).
+    sampled
+        Whether the points were drawn, or are those of a grid.
     """
 
     cells: NDArray[np.intp]
@@ -73,6 +76,7 @@ class _Found:
     mean: Floats
     sd: dict[str, Floats]
     scales: dict[str, Floats]
+    sampled: bool
 
 
 def calibration(
@@ -211,7 +215,11 @@ def _one(
             of = truth[name]
             value = float(of[part.cells[0]] if np.ndim(of) else of)
             label = layout.cells[part.cells[0]] if np.ndim(of) else ""
-            under = _place(part.weight, values, value, rng)
+            under = (
+                _place(part.weight, values, value, rng)
+                if part.sampled
+                else float(part.weight @ (values < value))
+            )
             rows.append({"variable": name, "label": label, "truth": value, "below": under})
     return pd.DataFrame(rows).reindex(
         columns=["variable", "label", "truth", "below", "benefit", "harm"]
@@ -221,6 +229,7 @@ def _one(
 def _place(weight: Floats, values: Floats, truth: float, rng: np.random.Generator) -> float:
     """Return the place of a truth among points: its rank, and within a gap anywhere at random.
 
+    Points of a grid need none of this: there the sum of weights below is the probability.
     Of m points of equal weight the rank is uniform on 0 to m, so that the place is uniform on 0
     to 1 (Talts et al. 2018); of others m is their effective number. Without it a truth beyond all
     points would have the place 0 or 1, and a hundred points would look like a wrong tail.
@@ -244,7 +253,10 @@ def _exactly(spec: ModelSpec, table: EffectTable, seed: int) -> list[_Found]:
             names = gaussian.covariates.names
             scales |= dict(zip(names, gaussian.coefficients(mixture.scales).T, strict=True))
             sds = {name: mixture.sd[name] for name in _EFFECTS}
-            found.append(_Found(cells, mixture.weight, mixture.mean["effect"], sds, scales))
+            sampled = exact.family.dimension not in SIDES
+            found.append(
+                _Found(cells, mixture.weight, mixture.mean["effect"], sds, scales, sampled)
+            )
         return found
     parameters = exact_counts.parameters_of(spec)
     points = exact_counts.POINTS // COARSER
@@ -257,7 +269,8 @@ def _exactly(spec: ModelSpec, table: EffectTable, seed: int) -> list[_Found]:
         named = (*parameters.names, *(name for name, _ in parameters.coefficients))
         scales = {name: weighted.scales[name] for name in named}
         sds = {"effect": width, "new_trial": scatter}
-        found.append(_Found(cells, weighted.points.weight, mean, sds, scales))
+        sampled = not weighted.width.any()  # points of a grid are as wide as a step
+        found.append(_Found(cells, weighted.points.weight, mean, sds, scales, sampled))
     return found
 
 
@@ -281,7 +294,7 @@ def _by_nuts(spec: ModelSpec, table: EffectTable, seed: int) -> list[_Found]:
     named = [name for name, _ in spec.priors if name in stacked and stacked[name].ndim == 1]
     named += [name for name in stacked if name.startswith(COEFFICIENT) and name not in named]
     scales = {name: stacked[name] for name in named if name != "overall"}
-    return [_Found(np.arange(effect.shape[1]), weight, effect, sds, scales)]
+    return [_Found(np.arange(effect.shape[1]), weight, effect, sds, scales, sampled=True)]
 
 
 def coverage(table: pd.DataFrame) -> pd.DataFrame:
