@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 #: Width and height of a field that stands apart from its neighbours, and of one that touches them.
 APART: Final = (0.94, 0.92)
 TOUCHING: Final = (1.0, 1.0)
+
+
+#: Letters of a line in the name of a row and of a column, and lines of a name.
+_ROW, _COLUMN, _LINES = 36, 36, 2
 
 
 def lay_out(
@@ -30,12 +35,21 @@ def lay_out(
         Of the names of columns, in degrees.
     """
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
+    above = [shortened(name, _COLUMN) for name in columns]
     axes.set_xticks(
-        range(len(columns)), columns, rotation=rotation, ha="left", rotation_mode="anchor"
+        range(len(columns)), above, rotation=rotation, ha="left", rotation_mode="anchor"
     )
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_yticks(range(len(rows)), [shortened(name, _ROW) for name in rows])
     axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
     bare(axes)
+
+
+def shortened(name: str, width: int) -> str:
+    """Return a name in two lines of so many letters at most; more is left out, and shown so."""
+    lines = [line for part in name.split("\n") for line in textwrap.wrap(part, width)]
+    if len(lines) <= _LINES:
+        return "\n".join(lines)
+    return "\n".join([*lines[: _LINES - 1], f"{lines[_LINES - 1][: width - 1].rstrip()}…"])
 
 
 def bare(axes: Axes) -> None:
