@@ -63,7 +63,7 @@ def evidence_figure(answer: Answer, trials: int) -> Figure:
         if record["trials"]:
             letter = words.letter(record["timepoint"])
             fields.setdefault((label, record["outcome"]), []).append(
-                f"{letter}{record['trials']}" if letter else str(record["trials"])
+                f"{letter}{': ' if len(letter) > 1 else ''}{record['trials']}"
             )
     holes = len(columns) * len(outcomes) - len(fields)
     alt = (
