@@ -413,7 +413,9 @@ def _vocabulary(mapping: ReviewMapping, made: Tables) -> dict[str, Any]:
                         "others_said": "another comparator"},
         "question": question,
         "timepoints": {
-            word: {"said": f"({word})"} for word in sorted(times, key=_when) if word
+            word: {"said": f"({word})", "letter": _letter(word)}
+            for word in sorted(times, key=_when)
+            if word
         },
         "outcomes": outcomes,
     }  # fmt: skip
@@ -445,7 +447,9 @@ def _labels(mapping: ReviewMapping) -> dict[str, tuple[str, str, str]]:
 def _label_of(whole: str, part: str) -> str:
     rest, _ = split_time(part)
     rest = rest or part
-    return rest if OF_LIST.search(whole) else f"{whole}: {rest}"
+    if OF_LIST.search(whole) or rest.lower().startswith(whole.lower()):
+        return rest  # the part says enough
+    return f"{whole}: {rest}"
 
 
 def _first(outcomes: Mapping[str, Mapping[str, str]], *classes: str) -> str:
@@ -469,6 +473,13 @@ def _when(word: str) -> tuple[int, float, str]:
             return 0, float(i), word
     found = re.search(r"(\d+) (minute|hour|day|week|month|year)", word)
     return (1, float(found[1]) * _DAYS[found[2]], word) if found else (2, 0.0, word)
+
+
+def _letter(timepoint: str) -> str:
+    """Return a mark of a timepoint for a narrow field: ``"6m"`` of 6 months."""
+    parts = re.findall(r"\d+(?:\.\d+)?|[a-z]+", timepoint)
+    marks = [part if part[0].isdigit() else part[0] for part in parts]
+    return "".join(marks)
 
 
 def _descriptor(mapping: ReviewMapping, words: Mapping[str, Any]) -> dict[str, Any]:
