@@ -64,8 +64,13 @@ def evidence_map(
     Raises
     ------
     UsageError
-        If a word is unknown.
+        If a word is unknown, or the tables are a plain frame's, which tell nothing of the review.
     """
+    if RANDOMISED not in trials.trials:
+        raise UsageError(
+            "evidence_map: found a plain table of numbers; allowed are a project's tables, which "
+            "say what a review looked for and did not find"
+        )
     words = trials.vocabulary
     if comparator not in (None, words.reference, words.others):
         allowed = f"{words.reference}, {words.others}"
@@ -75,32 +80,37 @@ def evidence_map(
     outcomes = _wanted(
         "outcome", outcome, tuple(words.outcomes) or _found(trials.outcomes["outcome"])
     )
+    given = _given(trials, comparator)
     records = _treatment_records(trials, comparator)
-    named = zip(treatments["drug"], treatments["route"], strict=True)
+    named = [*zip(treatments["drug"], treatments["route"], strict=True)]
+    named += [(drug, route) for drug, route, *_ in given]
     pairs = sorted(
         {(str(d), str(r)) for d, r in named if d in drugs},
         key=lambda pair: (words.order(pair[0]), words.order(pair[1])),
     )
-    times = {name: _timepoints(trials, name) for name in outcomes}
+    times = {name: _timepoints(trials, name, given) for name in outcomes}
     rows: list[dict[str, Any]] = []
-    with_numbers = set(trials.outcomes["trial"])
+    with_numbers = trials_with_numbers(trials)
     printed = _printed(trials, treatments)
     by_cell = dict(list(records.groupby(["drug", "route", "outcome", "timepoint"])))
     by_pair = dict(list(treatments.groupby(["drug", "route"])))
     for pair, name in product(pairs, outcomes):
-        known = len(set(by_pair[pair]["trial"]) - with_numbers)
+        arms = by_pair.get(pair, treatments.iloc[:0])
+        known = len(set(arms["trial"]) - with_numbers)
         for timepoint in times[name]:
             found = by_cell.get((*pair, name, timepoint))
             trial_names = set() if found is None else set(found["trial"])
+            effects = given.get((*pair, name, timepoint), {})
             rows.append(
                 {
                     "drug": pair[0],
                     "route": pair[1],
                     "outcome": name,
                     "timepoint": timepoint,
-                    "trials": len(trial_names),
-                    "participants": 0 if found is None else _people(found),
-                    "route_basis": _basis(by_pair[pair], trial_names),
+                    "trials": len(trial_names | set(effects)),
+                    "participants": (0 if found is None else _people(found))
+                    + sum(effects.values()),
+                    "route_basis": _basis(arms, pair[1], trial_names),
                     "trials_without_numbers": known,
                     "abstract_results": printed[(*pair, name)],
                 }
@@ -118,6 +128,30 @@ def evidence_map(
         about={"comparator": comparator or "any"},
         provenance={"inputs": dict(trials.digests)},
     )
+
+
+def _given(
+    trials: TrialData, comparator: str | None
+) -> dict[tuple[str, str, str, str], dict[str, int]]:
+    """Return people by trial of effects without arms, by drug, route, outcome and timepoint."""
+    table, words = trials.contrasts, trials.vocabulary
+    found: dict[tuple[str, str, str, str], dict[str, int]] = {}
+    if table is None:
+        return found
+    against = table["comparator"] if "comparator" in table else [words.reference] * len(table)
+    names = ("drug", "route", "outcome", "timepoint", "trial")
+    people = table[["n_t", "n_c"]].fillna(0).astype(int).sum(axis=1)
+    for *cell, trial, other, n in zip(*(table[x] for x in names), against, people, strict=True):
+        if comparator is None or (other == words.reference) == (comparator == words.reference):
+            of = found.setdefault((cell[0], cell[1], cell[2], cell[3]), {})
+            of[trial] = of.get(trial, 0) + int(n)
+    return found
+
+
+def trials_with_numbers(trials: TrialData) -> set[str]:
+    """Return the trials that give a usable number, of an arm or an effect."""
+    effects = set() if trials.contrasts is None else set(trials.contrasts["trial"])
+    return set(trials.outcomes["trial"]) | effects
 
 
 def _found(words: pd.Series[str]) -> tuple[str, ...]:
@@ -174,8 +208,11 @@ def _people(records: pd.DataFrame) -> int:
     return sum(arms.values())
 
 
-def _timepoints(trials: TrialData, outcome: str) -> list[str]:
-    found = trials.outcomes.loc[trials.outcomes["outcome"] == outcome, "timepoint"].unique()
+def _timepoints(
+    trials: TrialData, outcome: str, given: Iterable[tuple[str, str, str, str]]
+) -> list[str]:
+    found = set(trials.outcomes.loc[trials.outcomes["outcome"] == outcome, "timepoint"])
+    found |= {timepoint for _, _, name, timepoint in given if name == outcome}
     return sorted(map(str, found), key=trials.vocabulary.order) or [""]
 
 
@@ -192,8 +229,8 @@ def _printed(trials: TrialData, arms: pd.DataFrame) -> Counter[tuple[str, str, s
     )
 
 
-def _basis(arms: pd.DataFrame, trial_names: set[str]) -> str:
-    if not str(arms["route"].iloc[0]):
+def _basis(arms: pd.DataFrame, route: str, trial_names: set[str]) -> str:
+    if not route:
         return NOT_STATED
     if not trial_names:
         return ""
@@ -233,7 +270,7 @@ def _without_numbers(
     trials: TrialData, arms: pd.DataFrame, drugs: list[str], words: Vocabulary
 ) -> list[str]:
     """Return a sentence on the known trials that give no usable number on any outcome."""
-    unusable = arms[~arms["trial"].isin(set(trials.outcomes["trial"])) & arms["drug"].isin(drugs)]
+    unusable = arms[~arms["trial"].isin(trials_with_numbers(trials)) & arms["drug"].isin(drugs)]
     if unusable.empty:
         return []
     counts: Counter[tuple[str, str]] = Counter()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bayes_nmda.data.vocabulary import load_vocabulary
+from bayes_nmda.query.coverage import trials_with_numbers
 from bayes_nmda.report.amounts import thousand
 from bayes_nmda.report.definition import ReportDefinition, Section
 from bayes_nmda.report.fits import Fit, partition_of
@@ -118,7 +119,7 @@ class Content:
     @property
     def trials_with_numbers(self) -> int:
         """Number of trials that give a number of any outcome; of others nothing is known."""
-        return int(self.trials.outcomes["trial"].nunique())
+        return len(trials_with_numbers(self.trials))
 
     @property
     def trials_of_review(self) -> int | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayes_nmda.query.coverage import trials_with_numbers
 from bayes_nmda.report.numbers import outcome
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def printed_results(trials: TrialData) -> list[Printed]:
     """Return every result of ``abstract_outcomes.csv``, by drug, trial and outcome."""
     words = trials.vocabulary
     labels = trials.trials.set_index("trial")["label"]
-    with_numbers = set(trials.outcomes["trial"])
+    with_numbers = trials_with_numbers(trials)
     arms = {(row["trial"], row["arm"]): row for row in trials.arms.to_dict("records")}
     found = []
     for row in trials.abstract_outcomes.to_dict("records"):
@@ -89,7 +90,7 @@ def printed_results(trials: TrialData) -> list[Printed]:
 def further_trials(trials: TrialData) -> list[FurtherTrial]:
     """Return the known trials that give no usable number, by drug and route."""
     words = trials.vocabulary
-    with_numbers = set(trials.outcomes["trial"])
+    with_numbers = trials_with_numbers(trials)
     results = trials.abstract_outcomes["trial"].value_counts()
     treated = trials.arms[trials.arms["role"] == "treatment"]
     found = []

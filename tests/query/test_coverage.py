@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 import bayes_nmda as nmda
@@ -131,3 +132,43 @@ def test_people_of_a_crossover_count_once_where_both_arms_may_be_the_same(trials
     table = nmda.effect_table(trials, nmda.load_model("tolerability"))
     same = table.participants["dextromethorphan/oral"]
     assert people("tolerability", "placebo", "dextromethorphan", "oral") == same == 74
+
+
+def given_effect(trial, **changed):
+    """Return one effect without arms, of topical ketamine on depressive symptoms."""
+    row = {"trial": trial, "drug": "ketamine", "route": "topical", "comparator": "placebo"}
+    row |= {"outcome": "depressive_symptoms", "timepoint": "short", "n_t": 20, "n_c": 21}
+    return pd.DataFrame([row | {"measure": "SMD", "yi": -0.2, "sei": 0.3} | changed])
+
+
+def test_an_effect_without_arms_counts_as_a_trial_with_a_number(trials, table):
+    unusable = trials.trials.loc[trials.trials["in_review"] != "yes", "trial"].iloc[0]
+
+    def topical(answer):
+        rows = answer.table
+        kept = (rows["drug"] == "ketamine") & (rows["outcome"] == "depressive_symptoms")
+        return rows[kept & (rows["route"] == "topical") & (rows["timepoint"] == "short")].iloc[0]
+
+    known = replace(trials, contrasts=given_effect(unusable))
+    found = topical(nmda.evidence_map(known))
+    assert (found["trials"], found["participants"]) == (1, 41)
+    assert "40 of 69 known trials" in nmda.evidence_map(known).sentence
+    against = nmda.evidence_map(known, comparator="active")
+    assert topical(against)["trials"] == 0
+    kept = ["drug", "route", "outcome", "timepoint"]
+    before = table.set_index(kept)["participants"].sum()
+    assert nmda.evidence_map(known).table["participants"].sum() == before + 41
+
+
+def test_people_of_an_effect_that_gives_no_numbers_are_not_guessed(trials):
+    unusable = trials.trials.loc[trials.trials["in_review"] != "yes", "trial"].iloc[0]
+    known = replace(trials, contrasts=given_effect(unusable, n_t=None, n_c=None))
+    rows = nmda.evidence_map(known, drug="ketamine", outcome="depressive_symptoms").table
+    assert (rows["trials"].sum(), rows["participants"].sum()) == (1, 0)
+
+
+def test_a_plain_table_is_refused_with_a_reason():
+    frame = pd.DataFrame({"trial": ["a", "b"], "yi": [1.0, 2.0], "sei": [1.0, 1.0]})
+    plain = nmda.trials_from(frame, outcome="pain", higher_is_better=False, measure="MD")
+    with pytest.raises(UsageError, match="project's tables"):
+        nmda.evidence_map(plain)
