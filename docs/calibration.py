@@ -71,10 +71,16 @@ def main() -> None:
             "places": places(table),
             "reliability": reliability(table, spec).round(4).to_dict("records"),
         }
-        path.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+        path.write_text(one_a_line(done), encoding="utf-8")
         write(done)
         found = done[label]["summary"]
         print(label, f"{found['inside_bands']} of {found['quantities']} inside", flush=True)
+
+
+def one_a_line(done: dict[str, Any]) -> str:
+    """Return JSON with a model a line."""
+    lines = (f"{json.dumps(label)}: {json.dumps(of)}" for label, of in done.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write(done: dict[str, Any]) -> None:
@@ -125,8 +131,9 @@ def draw(models: list[dict[str, Any]]) -> None:
     """Write the figure: distribution of places less the uniform one, and reliability."""
     mpl.rcParams.update({"svg.hashsalt": "calibration", "svg.fonttype": "none", "font.size": 9})
     figure, axes = plt.subplots(
-        len(models), 2, figsize=(8, 2.1 * len(models)), layout="constrained", squeeze=False
-    )
+        len(models), 2, figsize=(8, 2.0 * len(models)), layout="constrained", squeeze=False,
+        sharex=True,
+    )  # fmt: skip
     edges = np.linspace(0, 1, TWENTIETHS + 1)
     for model, (left, right) in zip(models, axes, strict=True):
         gaps = np.array([[0, *np.cumsum(shares)] for shares in model["places"].values()]) - edges
@@ -143,6 +150,10 @@ def draw(models: list[dict[str, Any]]) -> None:
             color="#1f5c99",
         )  # fmt: skip
         right.set(title="probability of benefit", xlim=(0, 1), ylim=(0, 1), ylabel="came true")
+        right.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        left.locator_params(axis="y", nbins=5, steps=[1, 2, 5, 10])
+        for axis in (left, right):
+            axis.spines[["top", "right"]].set_visible(False)
     axes[-1][0].set_xlabel("posterior probability below the truth")
     axes[-1][1].set_xlabel("said")
     alt = "Places of truths less a uniform distribution, and how often probabilities came true."
