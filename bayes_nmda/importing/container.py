@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -22,6 +24,12 @@ LARGEST, LARGEST_ALL, MOST_FILES = 100_000_000, 300_000_000, 5_000
 _RATIO: Final = 200
 #: Rows of a table, and characters of a cell (footnotes and explanations are long).
 MOST_ROWS, LONGEST_CELL = 200_000, 100_000
+#: What `zipfile` and its decompressors raise: encrypted, a checksum, a method it does not know, an
+#: early end, bzip2, and what is no stream at all.
+_UNREADABLE: Final = (
+    RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error,
+    lzma.LZMAError,
+)  # fmt: skip
 _KNOWN: Final = frozenset({".csv", ".rm5", ".xlsx", ".parquet"})
 
 
@@ -93,6 +101,7 @@ def _opened(content: bytes, name: str) -> tuple[zipfile.ZipFile, list[zipfile.Zi
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
         parts = archive.infolist()
+    # a directory that is damaged, gives impossible places, or needs a newer version of the format
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise DataError(f"{name}: this is no archive that can be read: {error}") from error
     if len(parts) > MOST_FILES:
@@ -139,12 +148,8 @@ def _unpacked(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -> byt
     try:
         with archive.open(part) as file:
             read = file.read(most + 1)
-    except (RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{name}: {part.filename[:80]} cannot be unpacked: {error}") from error
-    except Exception as error:
-        if type(error).__module__ == "zlib":
-            raise DataError(f"{name}: {part.filename[:80]} is damaged: {error}") from error
-        raise
     if len(read) > most:
         raise DataError(
             f"{name}: {part.filename[:80]} unpacks to more than {most:,} bytes, {_RATIO} times its "

@@ -35,6 +35,17 @@ def encrypted() -> bytes:
     return bytes(content)
 
 
+def damaged(method: int) -> bytes:
+    """Return an archive whose packed bytes were overwritten."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("CD000001-data-rows.csv", GOOD * 50)
+    content = bytearray(buffer.getvalue())
+    start = 30 + len("CD000001-data-rows.csv") + 9  # after the header, and that of LZMA
+    content[start : start + 30] = b"\xff" * 30
+    return bytes(content)
+
+
 def workbook(cell: object) -> bytes:
     book, buffer = Workbook(), io.BytesIO()
     for row in (["study", "events_t", "n_t", "events_c", "n_c"], ["Alder", cell, 20, 6, 21]):
@@ -65,6 +76,9 @@ HOSTILE = {
     "an absolute path": ("a.zip", lambda: climbing("/etc/x-data-rows.csv"), "found the path"),
     "a path with backslashes": ("a.zip", lambda: climbing("a\\..\\x-data-rows.csv"), "found the path"),
     "an encrypted archive": ("a.zip", encrypted, "cannot be unpacked"),
+    "damaged deflate": ("a.zip", lambda: damaged(zipfile.ZIP_DEFLATED), "cannot be unpacked"),
+    "damaged bzip2": ("a.zip", lambda: damaged(zipfile.ZIP_BZIP2), "cannot be unpacked"),
+    "damaged LZMA": ("a.zip", lambda: damaged(zipfile.ZIP_LZMA), "cannot be unpacked"),
     "no archive": ("a.zip", lambda: b"PK\x03\x04 and nothing", "no archive that can be read"),
     "an archive without a table": ("a.zip", lambda: zipped({"a.txt": b"x"}), "no file that can be read"),
     "Latin-1": ("a-data-rows.csv", lambda: GOOD.replace(b"Alder", b"Erl\xe9"), "byte 0xe9"),
