@@ -19,7 +19,7 @@ from bayes_nmda.effects.binary import log_or, log_rr, risk_difference
 from bayes_nmda.effects.continuous import mean_difference, smd_revman
 from bayes_nmda.effects.pooling import pool
 from bayes_nmda.importing.rows import Contrast, Pooled, Printed, Row, Settings
-from bayes_nmda.query.classical import Estimate, mantel_haenszel, peto
+from bayes_nmda.query.classical import Estimate, Measure, mantel_haenszel, peto
 
 #: Measures of a review, by the numbers that they are made of.
 OF_MEANS: Final = ("MD", "SMD")
@@ -115,7 +115,8 @@ def computed(
     if measure not in RATIOS:
         return ends
     # exports print 0 and very large numbers where a ratio has no end
-    return tuple(math.exp(min(x, 700.0)) for x in ends)  # type: ignore[return-value]  # three go in
+    value, low, high = (math.exp(min(x, 700.0)) for x in ends)
+    return value, low, high
 
 
 def compare(row: Row, measure: str, *, level: float = 0.95, swapped: bool = False) -> Met:
@@ -299,8 +300,8 @@ def _methods(
         return Estimate(float((w * y).sum() / w.sum()), float(w.sum()) ** -0.5)
 
     def common() -> Estimate:
-        of = "RD" if measure == "RD" else "OR" if measure == "OR" else "RR"
-        return mantel_haenszel(*counts, measure=of)  # type: ignore[arg-type]  # one of three words
+        of: Measure = "RD" if measure == "RD" else "OR" if measure == "OR" else "RR"
+        return mantel_haenszel(*counts, measure=of)
 
     found: dict[str, Callable[[], Estimate]] = {}
     if len(y):
