@@ -226,8 +226,9 @@ def posterior(name: str, *, say: Callable[[str], None] | None = None) -> xr.Data
     Returns
     -------
     xarray.DataTree
-        The groups of `bayes_nmda.fit`. Where both engines are stored it is the fit by NUTS. The
-        attribute ``engine`` tells which, and so does every answer. Nothing is sampled by MCMC.
+        The groups of `bayes_nmda.fit`. Where both engines are stored it is the exact fit, which
+        the report tells, too. The attribute ``engine`` tells which, and so does every answer.
+        Nothing is sampled by MCMC.
 
     Raises
     ------
@@ -267,32 +268,33 @@ def find(name: str) -> Path:
     """Return the stored file that answers for a model now.
 
     Digests of the data tables and model files are compared first, which needs no table to be read;
-    only if one moved are the rows and the model themselves compared. A fit by NUTS goes before one
-    by the exact engine, whichever was stored last.
+    only if one moved are the rows and the model themselves compared. A fit by the exact engine goes
+    before one by NUTS, whichever was stored last: its probabilities carry hardly any error, and one
+    question has one answer wherever it is asked.
     """
     from bayes_nmda.data import table_digests
 
     files, sampling = model_inputs(name)
     now = table_digests() | {f"models/{file}": digest for file, digest in files}
     older: list[Path] = []
-    exact = None
+    sampled = None
     for path in files_of(locate(name, paths.models()).stem):
         try:
             attrs = attributes(verified(path))
         except StoreError:
-            if exact is None and path.exists():  # else another process has just replaced it
+            if sampled is None and path.exists():  # else another process has just replaced it
                 raise
             continue
         if not _sampled_as(attrs, sampling):
             continue
         if _inputs(attrs) != now or other_code(attrs):
             older.append(path)
-        elif attrs["engine"] == "nuts":
+        elif attrs["engine"] == "exact":
             return path
         else:
-            exact = exact or path
-    if exact is not None:
-        return exact
+            sampled = sampled or path
+    if sampled is not None:
+        return sampled
     if not older:
         raise StoreError(
             f"found no posterior of {name} with the seed, draws and chains of its model file; run "
@@ -308,7 +310,7 @@ def _by_rows(name: str, candidates: list[Path], now: Mapping[str, str]) -> Path:
 
     spec = load_model(name)
     effects = effect_table(load_trials(), spec)
-    for path in sorted(candidates, key=lambda path: attributes(path)["engine"] != "nuts"):
+    for path in sorted(candidates, key=lambda path: attributes(path)["engine"] != "exact"):
         attrs = attributes(path)
         same = (attrs["rows_hash"], attrs["spec_hash"]) == (effects.hash, spec.hash)
         if same and not other_code(attrs):
