@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from bayes_nmda.report.style import GREY, INK, PALE
+from bayes_nmda.report.style import GREY, PALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,15 +67,34 @@ def shade(
     words: str = "",
     *,
     size: tuple[float, float] = APART,
-    ink: str = INK,
     text_size: float | None = None,
 ) -> None:
-    """Draw one field: its colour at a strength from 0 to 1, and words in its middle."""
+    """Draw one field: its colour at a strength from 0 to 1, and words that can be read on it."""
     from matplotlib.patches import Rectangle
 
     axes.add_patch(Rectangle(_corner(x, y, size), *size, fc=(colour, strength), ec=PALE, lw=0.6))
     if words:
-        axes.text(x, y, words, ha="center", va="center", color=ink, linespacing=1.0, size=text_size)
+        axes.text(
+            x, y, words, ha="center", va="center", color=readable(colour, strength),
+            linespacing=1.0, size=text_size,
+        )  # fmt: skip
+
+
+def readable(colour: str, strength: float) -> str:
+    """Return black or white, whichever stands out more on a colour of some strength on white.
+
+    Its contrast is at least 4.5 on every colour.
+
+    References
+    ----------
+    W3C, WCAG 2.2, relative luminance and success criterion 1.4.3.
+    """
+    from matplotlib.colors import to_rgb
+
+    mixed = (strength * part + 1 - strength for part in to_rgb(colour))
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in mixed]
+    luminance = sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "white" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "black"
 
 
 def hole(axes: Axes, x: int, y: int, mark: str = "") -> None:

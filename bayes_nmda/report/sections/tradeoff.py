@@ -21,7 +21,7 @@ from bayes_nmda.report.numbers import (
     title,
 )
 from bayes_nmda.report.sections import About, Kind
-from bayes_nmda.report.style import BLUE, INK, PAGE, Figure, canvas, drawing
+from bayes_nmda.report.style import BLUE, PAGE, Figure, canvas, drawing
 from bayes_nmda.terms import cell_label
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 #: Panels side by side: three timepoints and the prior.
 _PANELS: Final = 4
 _HEIGHT: Final = 2.25
-#: A field whose probability is above this has light text on dark ground.
-_DARK: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +160,7 @@ def _panel(
             chance, said = chances[at_least, at_most]
             shade(
                 axes, x, y, BLUE, chance, said.removesuffix(" %").replace(" ", ""),
-                size=TOUCHING, ink="white" if chance > _DARK else INK, text_size=8,
+                size=TOUCHING, text_size=8,
             )  # fmt: skip
     axes.set(xlim=(-0.5, len(section.at_most) - 0.5), ylim=(len(section.at_least) - 0.5, -0.5))
     axes.set_title(title)
