@@ -1,4 +1,4 @@
-r"""Formulas as MathML for the page and as TeX for Markdown, from one text.
+r"""Formulas as MathML for the page, for Typst, and as TeX for Markdown, from one text.
 
 The language is the small part of TeX that the methods need: ``x_{i}``, ``x^{2}``, ``\theta``,
 ``\mathrm{Normal}``, ``\sum_{a}`` and plain symbols. No JavaScript, no fonts to load.
@@ -86,3 +86,42 @@ def _atom(token: re.Match[str], tokens: Iterator[re.Match[str]], tex: str) -> st
     if token["letter"]:
         return f"<mi>{token['letter']}</mi>"
     return f"<mo>{escape(token['sign'])}</mo>"
+
+
+def typst(tex: str) -> str:
+    """Return a formula in the language of Typst's mathematics.
+
+    Raises
+    ------
+    ReportError
+        If it uses a command that this small language does not have.
+    """
+    return _typst_row(_tokens(tex), tex)
+
+
+def _typst_row(tokens: Iterator[re.Match[str]], tex: str) -> str:
+    done: list[str] = []
+    for token in tokens:
+        if token["close"]:
+            break
+        if token["mark"]:
+            done[-1] += f"{token['mark']}({_typst_atom(next(tokens), tokens, tex)})"
+        else:
+            done.append(_typst_atom(token, tokens, tex))
+    return " ".join(done)
+
+
+def _typst_atom(token: re.Match[str], tokens: Iterator[re.Match[str]], tex: str) -> str:
+    if token["open"]:
+        return _typst_row(tokens, tex)
+    if token["word"] is not None:
+        quoted = token["word"].replace('"', "'")
+        return f'"{quoted}"'
+    if token["command"]:
+        symbol = _SYMBOLS.get(token["command"])
+        if symbol is None:
+            raise ReportError(f"formula {tex!r}: found \\{token['command']}")
+        return symbol if symbol.strip() else "quad"
+    if token["number"] or token["letter"]:
+        return token[0]
+    return f"\\{token['sign']}" if token["sign"] in "/#$&\"'~_^" else token["sign"]
