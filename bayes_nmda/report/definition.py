@@ -19,7 +19,17 @@ from bayes_nmda.spec.model_file import locate, model_names
 from bayes_nmda.spec.multiverse import multiverse_names
 
 _KEYS: Final = ("title", "subtitle", "section")
-_MORE: Final = ("columns", "missing", "limits")
+_MORE: Final = ("columns", "missing", "limits", "headline_harm", "judgement")
+#: Parts of a judgement of certainty, each a text.
+_JUDGEMENT: Final = ("model", "cell", "domain", "judgement", "reason", "by", "source")
+#: What may be judged: the three domains of GRADE that take a person, and all five together.
+_DOMAINS: Final = {
+    **dict.fromkeys(
+        ("risk_of_bias", "indirectness", "publication_bias"),
+        ("not serious", "serious", "very serious"),
+    ),
+    "overall": ("very low", "low", "moderate", "high"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class Section:
         others about counted harms.
     biased
         Of ``uncertainty``: models of bias, which are told by the exact engine alone.
+    scenarios
+        Of ``explorer``: models of the benefit that a reader may choose, the primary one first.
     people, several
         Of ``next_trial``: sizes of a further trial, and how many at once.
     """
@@ -76,8 +88,30 @@ class Section:
     points_per_event: tuple[float, ...] = ()
     multiverse: tuple[str, ...] = ()
     biased: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
     people: tuple[float, ...] = ()
     several: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What somebody judged of the certainty of one number, with who and where it stands.
+
+    Attributes
+    ----------
+    model, cell
+        What it is about: a model file, and the label of a cell of it.
+    domain
+        A domain of GRADE that takes a person, or ``overall``.
+    """
+
+    model: str
+    cell: str
+    domain: str
+    judgement: str
+    reason: str
+    by: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +132,10 @@ class ReportDefinition:
         Outcomes whose absence from the trials is a finding.
     limits
         Sentences on what these trials cannot tell.
+    headline_harm
+        Model of a harm that is told in people on the first screen, empty for none.
+    judgements
+        What people judged of the certainty of single numbers.
     """
 
     name: str
@@ -107,6 +145,8 @@ class ReportDefinition:
     columns: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    headline_harm: str = ""
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -185,7 +225,44 @@ def load_definition(name: str) -> ReportDefinition:
         _columns(f"{where}: columns", table.get("columns", []), sections),
         _outcomes(f"{where}: missing", table.get("missing", [])),
         _texts(f"{where}: limits", table.get("limits", [])),
+        _harm(f"{where}: headline_harm", table.get("headline_harm", ""), sections),
+        _judgements(f"{where}: judgement", table.get("judgement", []), sections),
     )
+
+
+def _harm(where: str, value: Any, sections: tuple[Section, ...]) -> str:
+    told = [model for part in sections if part.kind == "harms" for model in part.models]
+    if value and value not in told:
+        raise ReportError(
+            f"{where}: found {value!r}; allowed are models of the section harms, "
+            f"{', '.join(told) or 'none'}"
+        )
+    return str(value)
+
+
+def _judgements(where: str, value: Any, sections: tuple[Section, ...]) -> tuple[Judgement, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ReportError(f"{where}: found {value!r}; allowed are tables [[judgement]]")
+    told = {model for part in sections for model in part.models}
+    found = []
+    for number, table in enumerate(value, start=1):
+        place = f"{where} {number}"
+        _check_keys(place, table, _JUDGEMENT, ())
+        one = Judgement(**{key: _text(f"{place}: {key}", table[key]) for key in _JUDGEMENT})
+        if one.model not in told:
+            raise ReportError(
+                f"{place}: model: found {one.model!r}; allowed are {', '.join(sorted(told))}"
+            )
+        if one.domain not in _DOMAINS or one.judgement not in _DOMAINS[one.domain]:
+            allowed = "; ".join(f"{name}: {', '.join(words)}" for name, words in _DOMAINS.items())
+            raise ReportError(
+                f"{place}: found {one.domain!r}, {one.judgement!r}; allowed are {allowed}"
+            )
+        found.append(one)
+    places = [(one.model, one.cell, one.domain) for one in found]
+    if twice := [place for place in places if places.count(place) > 1]:
+        raise ReportError(f"{where}: found {', '.join(twice[0])} twice; allowed is once")
+    return tuple(found)
 
 
 def _columns(where: str, value: Any, sections: tuple[Section, ...]) -> tuple[str, ...]:
@@ -230,6 +307,7 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
     pooling = _models(f"{where}: pooling", table["pooling"]) if "pooling" in table else ()
     rare = _models(f"{where}: rare", table["rare"]) if "rare" in table else ()
     biased = _models(f"{where}: biased", table["biased"]) if "biased" in table else ()
+    scenarios = _models(f"{where}: scenarios", table["scenarios"]) if "scenarios" in table else ()
     if not set(rare) <= set(models):
         raise ReportError(
             f"{where}: rare: found {', '.join(rare)}; allowed are models of this section"
@@ -273,6 +351,7 @@ def _section(where: str, number: int, table: dict[str, Any]) -> Section:
         points_per_event,
         multiverse=_multiverses(f"{where}: multiverse", table.get("multiverse", [])),
         biased=biased,
+        scenarios=scenarios,
         people=people,
         several=several,
     )

@@ -48,7 +48,11 @@ def flag_counts(content: Content) -> list[FlagCount]:
 
 def bias_counts(content: Content) -> dict[str, int]:
     """Return the number of trials in this report by judgement of the randomisation."""
-    contrasts = rows(content)
+    return judgements_of(rows(content))
+
+
+def judgements_of(contrasts: pd.DataFrame) -> dict[str, int]:
+    """Return the number of trials of some contrasts by judgement of the randomisation."""
     judged = dict(zip(contrasts["trial_id"], contrasts["rob"], strict=True))
     values = list(judged.values())
     return {judgement: values.count(judgement) for judgement in dict.fromkeys(sorted(values))}
