@@ -1,19 +1,18 @@
 """What a report says otherwise than the one before: numbers, by their Monte Carlo errors.
 
-Read are two summaries of findings. A number has changed if it moved by more than its error allows
-between two runs of the same model; trials and people if they moved at all.
+Read are two summaries of findings as CSV. A number has changed if it moved by more than its error
+allows between two runs of the same model; trials and people if they moved at all.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
-#: The table that is compared, and what names one of its rows.
-SUMMARY: Final = "tables/summary_of_findings.csv"
+#: What names one row of a summary of findings.
 KEY: Final = ("outcome", "drug", "route", "timepoint", "comparator")
 #: Standard errors of a difference beyond which a number has changed.
 _FAR: Final = 4.0
@@ -25,17 +24,8 @@ _ERROR: Final = "_mcse"
 type Rows = dict[tuple[str, ...], dict[str, str]]
 
 
-def changes(before: Path, after: Path) -> list[str]:
-    """Return what the later report says otherwise, a sentence a line of its summary.
-
-    Parameters
-    ----------
-    before, after
-        Folders of two reports. Where the first has no summary, nothing has changed.
-    """
-    old, new = _rows(before / SUMMARY), _rows(after / SUMMARY)
-    if old is None or new is None:
-        return []
+def changes(old: Rows, new: Rows) -> list[str]:
+    """Return what the later report says otherwise, a sentence a line of its summary."""
     found = []
     for key, row in new.items():
         if key not in old:
@@ -46,11 +36,10 @@ def changes(before: Path, after: Path) -> list[str]:
     return found + [f"{_named(key)}: no longer told" for key in gone]
 
 
-def _rows(path: Path) -> Rows | None:
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8", newline="") as file:
-        return {tuple(row.get(name, "") for name in KEY): row for row in csv.DictReader(file)}
+def rows_of(table: str) -> Rows:
+    """Return the rows of a summary of findings by what names them."""
+    found = csv.DictReader(io.StringIO(table))
+    return {tuple(row.get(name) or "" for name in KEY): row for row in found}
 
 
 def _named(key: tuple[str, ...]) -> str:
