@@ -84,8 +84,8 @@ def prior_and_posterior(content: Content, partition: str, words: str) -> Figure:
     """Return the density of the mean effect before and after the data."""
     spec = content.primary.spec
     cells = content.cells_of(partition)
-    tree = content.primary.tree
-    labels = [str(label) for label in tree["posterior"]["cell"].to_numpy()]
+    draws = content.primary.draws
+    at = {cell.label: cell.index for cell in draws.cells}
     low, high = limits(content.contrasts)
     grid = 5 * step(high - low) * np.linspace(-1, 1, 101)
     digits = places(high - low)
@@ -98,14 +98,13 @@ def prior_and_posterior(content: Content, partition: str, words: str) -> Figure:
     name = identifier("prior-posterior", partition)
     with canvas(COLUMN, _HEIGHT) as figure:
         axes = figure.subplots()
-        first = labels.index(cells[0].label)
-        prior = tree["prior"]["effect"].to_numpy()[..., first]
+        prior = draws.prior("effect")[..., at[cells[0].label]]
         axes.fill_between(grid, _density(prior, grid), color=PALE, lw=0, label="prior")
         for cell in cells:
             colour, _, line = timepoint_style(cell.timepoint)
-            draws = tree["posterior"]["effect"].to_numpy()[..., labels.index(cell.label)]
+            found = draws.posterior("effect")[..., at[cell.label]]
             axes.plot(
-                grid, _density(draws, grid), color=colour, lw=2, ls=line, label=cell.timepoint
+                grid, _density(found, grid), color=colour, lw=2, ls=line, label=cell.timepoint
             )
         _finish(
             axes,

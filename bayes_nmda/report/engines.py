@@ -1,7 +1,8 @@
-"""The second method: every reported number computed exactly too, and the influence of each trial.
+"""One number, two methods: the exact engine answers, NUTS has to agree; and each trial's influence.
 
-Both come from the exact engine, which shares no code with the sampler beyond the model file. A
-model that it cannot do is named as such, not passed over in silence.
+The report tells what the exact engine computes, as Python and the command line do; the sampler,
+which shares no code with it beyond the model file, has to agree. A model that the exact engine
+cannot do is told from its draws and named as such, not passed over in silence.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from bayes_nmda.report.numbers import MINUS
 from bayes_nmda.report.style import BLUE, PAGE, VERMILION, Figure, canvas, drawing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
@@ -26,8 +29,13 @@ _ROW: Final = 0.3
 _FULL: Final = 30.0
 
 
-def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.DataFrame:
-    """Return how far NUTS and the exact engine are apart, or a row that says why it is not known.
+def agreed(
+    spec: ModelSpec, effects: EffectTable, tree: xr.DataTree, inputs: Mapping[str, str]
+) -> tuple[xr.DataTree, pd.DataFrame]:
+    """Return the fit that answers, and how far NUTS and the exact engine are apart.
+
+    The fit is that of the exact engine, stored for later questions. Where it cannot do the model it
+    is that of NUTS, and the table is a row that says why nothing is compared.
 
     Raises
     ------
@@ -38,14 +46,14 @@ def agreement(spec: ModelSpec, effects: EffectTable, tree: xr.DataTree) -> pd.Da
 
     from bayes_nmda.gates.agreement import require_agreement
     from bayes_nmda.inference.exact.engine import obstacle
-    from bayes_nmda.inference.exact.tree import mixture_alone
+    from bayes_nmda.store.fits import obtain
 
     reason = obstacle(spec)
     if reason is not None:
-        return pd.DataFrame([{"model": spec.name, "not_compared": reason}])
-    return require_agreement(mixture_alone(spec, effects), tree).assign(
-        model=spec.name, not_compared=""
-    )
+        return tree, pd.DataFrame([{"model": spec.name, "not_compared": reason}])
+    exact = obtain(spec, effects, inputs=inputs, engine="exact").tree
+    table = require_agreement(exact, tree).assign(model=spec.name, not_compared="")
+    return exact, table
 
 
 def influence(spec: ModelSpec, effects: EffectTable, at_least: float) -> pd.DataFrame | None:

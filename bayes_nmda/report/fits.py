@@ -32,8 +32,11 @@ class Fit:
     ----------
     label
         What the model is called beside others about the same outcome.
+    tree
+        The fit by NUTS, of which the diagnostics speak.
     draws
-        The posterior as queries read it, read once.
+        The posterior that answers, as queries read it: that of the exact engine where it can do the
+        model. Read once.
     """
 
     spec: ModelSpec
@@ -50,12 +53,18 @@ class Fit:
 
 
 def fit_of(
-    spec: ModelSpec, label: str, effects: EffectTable, tree: xr.DataTree, gates: pd.DataFrame
+    spec: ModelSpec,
+    label: str,
+    effects: EffectTable,
+    *,
+    tree: xr.DataTree,
+    answering: xr.DataTree,
+    gates: pd.DataFrame,
 ) -> Fit:
     """Return a model of a report, its draws ready to be asked."""
     from bayes_nmda.query.draws import draws_of
 
-    return Fit(spec, label, effects, tree, gates, draws_of(tree))
+    return Fit(spec, label, effects, tree, gates, draws_of(answering))
 
 
 def by_cell(fit: Fit, answer: Answer) -> dict[str, list[Record]]:

@@ -1,8 +1,7 @@
 """Pooling is a choice: headline probabilities with each cell alone, pooled, and averaged.
 
 For the primary analysis and the first harm the same question goes to three models of the same
-rows. What each gives is the number that the report tells of that model anywhere else; their average
-weighs them by their marginal likelihoods, which the exact engine computes.
+rows; their average weighs them by their marginal likelihoods, which the exact engine computes.
 """
 
 from __future__ import annotations
@@ -35,15 +34,11 @@ class Pooled:
     ----------
     answer
         From `average_models`.
-    told
-        What the report tells of each model elsewhere, by its name in `NAMES`, then by label of the
-        cell and size.
     sizes
         Sizes of effect, each with its words, the headline last.
     """
 
     answer: Answer
-    told: Mapping[str, Mapping[tuple[str, float], Record]]
     sizes: Mapping[float, str]
 
     @property
@@ -53,9 +48,7 @@ class Pooled:
         for record in self.answer.records:
             label = cell_label(record["drug"], record["route"], record["timepoint"])
             size, model = float(record["at_least"]), str(record["model"])
-            told = self.told.get(model, {}).get((label, size), {})
-            same = {name: told[name] for name in ("probability", "mcse") if name in told}
-            found.setdefault(label, {}).setdefault(size, {})[model] = {**record, **same}
+            found.setdefault(label, {}).setdefault(size, {})[model] = record
         return found
 
     @property
@@ -110,7 +103,6 @@ def refused(record: Record) -> bool:
 
 def pooled(
     fits: Sequence[Fit],
-    told: Sequence[Mapping[tuple[str, float], Record]],
     *,
     direction: Direction,
     measure: str | None,
@@ -122,21 +114,15 @@ def pooled(
     ----------
     fits
         Partial pooling, each cell alone, complete pooling.
-    told
-        What the report tells of each of them, by label of the cell and size.
     direction, measure, sizes
         The question; each size with its words.
     """
-    from bayes_nmda.gates.gated import fit
     from bayes_nmda.query import average_models
 
     answer = average_models(
-        {
-            name: fit(one.spec, one.effects, engine="exact")
-            for name, one in zip(NAMES, fits, strict=True)
-        },
+        {name: one.draws for name, one in zip(NAMES, fits, strict=True)},
         direction=direction,
         at_least=list(sizes),
         measure=measure,
     )
-    return Pooled(answer, dict(zip(NAMES, told, strict=True)), sizes)
+    return Pooled(answer, sizes)
