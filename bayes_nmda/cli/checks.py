@@ -217,6 +217,7 @@ def _model_status(name: str) -> Row:
 
 def _report_status(name: str) -> Row:
     """Say whether the last good report is that of today's files, as a build decides it."""
+    from bayes_nmda.report.history import entries
     from bayes_nmda.report.provenance import command
     from bayes_nmda.report.staleness import read_manifest, what_is_stale
 
@@ -231,7 +232,10 @@ def _report_status(name: str) -> Row:
         more = f" and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
         why = f"{'; '.join(reasons[:_SHOWN])}{more}; run `{command(name)}`"
         return _state(f"report {name}", "stale", why)
-    return _state(f"report {name}", "fresh", "that of today's data, models, code and templates")
+    published = entries(name)
+    said = f". {' '.join(published[-1].said)}" if published and published[-1].said else ""
+    why = f"that of today's data, models, code and templates{said}"
+    return _state(f"report {name}", "fresh", why)
 
 
 def _state(what: str, state: str, why: str) -> Row:

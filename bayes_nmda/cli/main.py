@@ -171,8 +171,12 @@ def report(
     for moved in built.changes:
         print(f"changed: {moved}", file=sys.stderr)
     if as_json:
-        row = {"report": name, "path": str(built.path), "message": built.message,
-               "changes": list(built.changes)}  # fmt: skip
+        row = {
+            "report": name, "path": str(built.path), "built": built.built,
+            "message": built.message, "seconds": round(built.seconds, 1),
+            "reasons": list(built.reasons), "changes": list(built.changes),
+            "since_last": list(built.said), "log": str(built.log) if built.log else None,
+        }  # fmt: skip
         _print_rows("report", [row], as_json=True)
     else:
         print(built.path)

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bayes_nmda import __version__, paths
 from bayes_nmda.errors import FitError, LockedError
-from bayes_nmda.report import provenance, publish, staleness
-from bayes_nmda.report.changes import changes
+from bayes_nmda.report import history, provenance, publish, staleness
 from bayes_nmda.report.definition import ReportDefinition, load_definition
 from bayes_nmda.report.staleness import what_is_stale
 
@@ -26,10 +25,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayes_nmda.report.content import Content
+    from bayes_nmda.report.history import Entry, Told
 
 __all__ = ["BuildResult", "build_report", "what_is_stale"]
 
 Say = Callable[[str], None]
+#: Logs of builds that are kept.
+LOGS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,12 @@ class BuildResult:
         How long it took.
     changes
         What it says otherwise than the report before, beyond Monte Carlo error.
+    reasons
+        Why it was built, empty where nothing was stale.
+    said
+        What changed since the report before, and which change moved what.
+    log
+        The file with every step, None where nothing was built.
     """
 
     path: Path
@@ -55,6 +63,9 @@ class BuildResult:
     message: str
     seconds: float
     changes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    log: Path | None = None
 
 
 def build_report(
@@ -94,16 +105,45 @@ def build_report(
             page = paths.latest() / "index.html"
             spent = time.perf_counter() - started
             return BuildResult(page, False, f"report {name}: nothing is stale", spent)
-        for reason in reasons:
-            say(reason)
-        durations: dict[str, float] = {}
-        folder = _build(definition, durations, say)
-        moved = tuple(changes(publish.published(), folder))
-        say("publishing")
-        publish.publish(folder)
+        with _logged(name, say) as (log, say):
+            for reason in reasons:
+                say(reason)
+            durations: dict[str, float] = {}
+            folder, past, entry = _build(definition, durations, say)
+            say("publishing")
+            publish.publish(folder)
+            history.keep(entry)
     spent = time.perf_counter() - started
     message = f"report {name}: every gate passed; published in {spent:.0f} s"
-    return BuildResult(page, True, message, spent, moved)
+    return BuildResult(
+        page, True, message, spent, past.numbers, tuple(reasons), tuple(past.sentences()), log
+    )
+
+
+@contextmanager
+def _logged(name: str, say: Say) -> Iterator[tuple[Path, Say]]:
+    """Yield a file that is written to as the build goes on, and what tells it and the caller.
+
+    How it ended stands in its last line. The newest `LOGS` are kept.
+    """
+    folder = paths.output() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.{os.getpid()}.log"
+    for old in sorted(folder.glob(f"{name}.*.log"))[: -LOGS + 1]:
+        old.unlink(missing_ok=True)
+    begun = time.perf_counter()
+    with path.open("w", encoding="utf-8", buffering=1) as file:
+
+        def both(words: str) -> None:
+            print(f"{time.perf_counter() - begun:8.1f} s  {words}", file=file)
+            say(words)
+
+        try:
+            yield path, both
+        except BaseException as error:
+            print(f"failed: {type(error).__name__}: {error}", file=file)
+            raise
+        print(f"published in {time.perf_counter() - begun:.1f} s", file=file)
 
 
 @contextmanager
@@ -132,25 +172,37 @@ def _timed(durations: dict[str, float], step: str) -> Iterator[None]:
     durations[step] = round(time.perf_counter() - begun, 2)
 
 
-def _build(definition: ReportDefinition, durations: dict[str, float], say: Say) -> Path:
-    """Build a report in its own folder, manifest last, and return the folder."""
+def _build(
+    definition: ReportDefinition, durations: dict[str, float], say: Say
+) -> tuple[Path, Told, Entry]:
+    """Build a report in its own folder, manifest last.
+
+    Returned are the folder, what it says of the reports before it, and its entry among them.
+    """
+    from bayes_nmda.report import tables
+
     staleness.require_templates()
     found = staleness.inputs(definition)
     key = staleness.key(found)
+    history.entries(definition.name)  # a damaged one is told before the first fit
     with _timed(durations, "fits"):
         content = _content(definition, say)
+    say("looking at what changed")
+    summary = tables.summary(content)
+    with _timed(durations, "changes"):
+        past = history.told(definition, key, found, summary)
     say("figures and pages")
     with _timed(durations, "pages"):
-        files = _files(content, found)
         folder = publish.build_folder(key)
-        publish.write_files(folder, files)
+        publish.write_files(folder, _files(content, found, past))
     manifest = _manifest(definition, content, found, key) | {
         "files": publish.digests(folder),
         "durations": durations,
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
     publish.write_files(folder, {staleness.MANIFEST: text})
-    return folder
+    entry = history.entry_of(manifest, summary, history.today(), past.sentences())
+    return folder, past, entry
 
 
 def _content(definition: ReportDefinition, say: Say) -> Content:
@@ -162,9 +214,10 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     from bayes_nmda.effects import EffectTables
     from bayes_nmda.effects.replication import replication
     from bayes_nmda.report.content import gather
-    from bayes_nmda.report.engines import agreement, influence
+    from bayes_nmda.report.engines import agreed, influence
     from bayes_nmda.report.fits import fit_of
     from bayes_nmda.report.sections import require_kinds
+    from bayes_nmda.report.sections.explorer import explorer
     from bayes_nmda.report.sections.next_trial import planned
     from bayes_nmda.report.sections.primary import FIRST
     from bayes_nmda.report.sections.uncertainty import uncertainty
@@ -183,13 +236,19 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     require_replication(table)
     say("fitting models")
     found = obtain_all(list(zip(specs, effects, strict=True)), inputs=trials.digests, progress=say)
-    fits = [
-        fit_of(spec, definition.label(spec.name), rows, one.tree, one.gates)
-        for spec, rows, one in zip(specs, effects, found, strict=True)
-    ]
     say("comparing engines")
-    work = delayed(watched(agreement, os.getpid()))
-    compared = Parallel(n_jobs=cpu_count())(work(fit.spec, fit.effects, fit.tree) for fit in fits)
+    work = delayed(watched(agreed, os.getpid()))
+    compared = Parallel(n_jobs=cpu_count())(
+        work(spec, rows, one.tree, trials.digests)
+        for spec, rows, one in zip(specs, effects, found, strict=True)
+    )
+    fits = [
+        fit_of(
+            spec, definition.label(spec.name), rows,
+            tree=one.tree, answering=answering, gates=one.gates,
+        )
+        for spec, rows, one, (answering, _) in zip(specs, effects, found, compared, strict=True)
+    ]  # fmt: skip
     say("leaving out each trial")
     moved = influence(specs[0], effects[0], specs[0].thresholds.benefit_sizes[FIRST])
     section = definition.section("uncertainty")
@@ -199,9 +258,12 @@ def _content(definition: ReportDefinition, say: Say) -> Content:
     if section is not None:
         fit = next(fit for fit in fits if fit.spec.name == section.models[0])
         plans = planned(section, fit, say)
+    section = definition.section("explorer")
+    by_name = {fit.spec.name: fit for fit in fits}
+    explored = None if section is None else explorer(section, definition, by_name, trials)
     say("asking questions")
-    engines = pd.concat(compared, ignore_index=True)
-    return gather(definition, fits, trials, table, engines, moved, unsure, plans)
+    engines = pd.concat([table for _, table in compared], ignore_index=True)
+    return gather(definition, fits, trials, table, engines, moved, unsure, plans, explored)
 
 
 def require_replication(table: pd.DataFrame) -> None:
@@ -220,21 +282,23 @@ def require_replication(table: pd.DataFrame) -> None:
         )
 
 
-def _files(content: Content, found: dict[str, str]) -> dict[str, str]:
+def _files(content: Content, found: dict[str, str], past: Told) -> dict[str, str | bytes]:
     from bayes_nmda.report import tables
     from bayes_nmda.report.computation import leave_one_out
     from bayes_nmda.report.figures import figures
     from bayes_nmda.report.render import render
 
-    drawn = figures(content)
+    drawn = figures(content, past)
     loo = leave_one_out(content.primary.tree)
-    pages = render(content, drawn, loo, found)
+    pages = render(content, drawn, loo, found, past)
     files = {f"figures/{name}.svg": figure.svg for name, figure in drawn.items()}
     return {
         **pages,
         # the HTML page holds every figure itself: files are those that Markdown links to
-        **{name: svg for name, svg in files.items() if f"({name})" in pages["report.md"]},
-        **{f"tables/{name}": text for name, text in tables.files(content, loo).items()},
+        **{name: svg for name, svg in files.items() if f"({name})" in str(pages["report.md"])},
+        **{
+            f"tables/{name}": text for name, text in tables.files(content, loo, found, past).items()
+        },
     }
 
 

@@ -28,6 +28,7 @@ from bayes_nmda.report.style import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
     from bayes_nmda.report.content import Content
@@ -108,17 +109,29 @@ def energy_figure(tree: xr.DataTree) -> Figure:
     return Figure("energy", svg, alt, alt)
 
 
-def predictive_figure(content: Content) -> Figure:
-    """Return each observed effect in the interval that the model predicts for it."""
-    spec = content.primary.spec
+def predicted(content: Content) -> pd.DataFrame:
+    """Return each observed effect with the 95 % interval that the model predicts for a repeat."""
+    import pandas as pd
+
     tree = content.primary.tree
     replicated = tree["posterior_predictive"]["yi"].transpose("contrast", ...).to_numpy()
     low, high = np.quantile(replicated.reshape(replicated.shape[0], -1), [0.025, 0.975], axis=1)
-    observed = tree["observed_data"]["yi"].to_numpy()
-    names = [
-        str(name).replace(": ", ", ").replace("/", ", ")
-        for name in tree["observed_data"]["contrast"].to_numpy()
-    ]
+    return pd.DataFrame(
+        {
+            "contrast": tree["observed_data"]["contrast"].to_numpy().astype(str),
+            "observed": tree["observed_data"]["yi"].to_numpy(),
+            "lower": low,
+            "upper": high,
+        }
+    )
+
+
+def predictive_figure(content: Content) -> Figure:
+    """Return each observed effect in the interval that the model predicts for it."""
+    spec = content.primary.spec
+    table = predicted(content)
+    low, high, observed = (table[name].to_numpy() for name in ("lower", "upper", "observed"))
+    names = [name.replace(": ", ", ").replace("/", ", ") for name in table["contrast"]]
     words = comparator_words(spec.select.comparator)
     inside = int(((observed >= low) & (observed <= high)).sum())
     alt = (

@@ -17,8 +17,9 @@ from bayes_nmda.report.definition import ReportDefinition, Section
 from bayes_nmda.report.fits import Fit, partition_of
 from bayes_nmda.report.pooled import Pooled, pooled
 from bayes_nmda.report.sections import KINDS
+from bayes_nmda.report.sections.explorer import Explorer
 from bayes_nmda.report.sections.next_trial import Planned
-from bayes_nmda.report.sections.outcomes import Line, Outcome, outcome_of, size_of
+from bayes_nmda.report.sections.outcomes import Line, Outcome, outcome_of
 from bayes_nmda.report.sections.primary import (
     FIRST,
     Cell,
@@ -61,6 +62,8 @@ class Content:
         for none.
     planned
         What further trials would tell; None where the definition asks for none.
+    explorer
+        Numbers that a reader may choose among; None where the definition asks for none.
     """
 
     definition: ReportDefinition
@@ -79,6 +82,7 @@ class Content:
     pooled: Mapping[str, Pooled]
     uncertainty: Uncertainty | None = None
     planned: Planned | None = None
+    explorer: Explorer | None = None
 
     @property
     def partitions(self) -> list[str]:
@@ -176,6 +180,7 @@ def gather(
     influence: pd.DataFrame | None,
     uncertainty: Uncertainty | None = None,
     planned: Planned | None = None,
+    explorer: Explorer | None = None,
 ) -> Content:
     """Return the content of a report: every question asked, every answer in its place."""
     from bayes_nmda import query
@@ -185,7 +190,6 @@ def gather(
     answers = ask(primary, first.curve)
     by_name = {fit.spec.name: fit for fit in fits}
     others = [fit for fit in fits if fit.spec.name not in first.models]
-    scenarios = tuple(scenario(by_name[model]) for model in first.models)
     outcomes = {fit.spec.name: outcome_of(fit, trials) for fit in others}
     return Content(
         definition=definition,
@@ -194,7 +198,7 @@ def gather(
         trials=trials,
         cells=tuple(primary_cells(primary, answers, trials)),
         contrasts=tuple(primary_contrasts(primary, answers["shrinkage"])),
-        scenarios=scenarios,
+        scenarios=tuple(scenario(by_name[model]) for model in first.models),
         outcomes=outcomes,
         answers=answers
         | {"evidence_map": query.evidence_map(trials, comparator=load_vocabulary().reference)},
@@ -202,67 +206,36 @@ def gather(
         replication=replication,
         engines=engines,
         influence=influence,
-        pooled=_pooled(definition, by_name, scenarios, outcomes),
+        pooled=_pooled(definition, by_name),
+        explorer=explorer,
         uncertainty=uncertainty,
         planned=planned,
     )
 
 
-def _pooled(
-    definition: ReportDefinition,
-    fits: Mapping[str, Fit],
-    scenarios: Sequence[Scenario],
-    outcomes: Mapping[str, Outcome],
-) -> dict[str, Pooled]:
+def _pooled(definition: ReportDefinition, fits: Mapping[str, Fit]) -> dict[str, Pooled]:
     """Return the headline probabilities of the first section and the first harm, three poolings."""
     found = {}
     for section in definition.sections:
-        if not section.pooling:
-            continue
-        models = (section.models[0], *section.pooling)
-        some = [fits[model] for model in models]
-        if section.kind == "primary":
-            said = {one.model: one for one in scenarios}
-            found["primary"] = _pooled_primary(some, [said[model] for model in models])
-        else:
-            found["harms"] = _pooled_harm(some, [outcomes[model] for model in models])
+        if section.pooling:
+            some = [fits[model] for model in (section.models[0], *section.pooling)]
+            found[section.kind] = (
+                _pooled_primary(some) if section.kind == "primary" else _pooled_harm(some)
+            )
     return found
 
 
-def _pooled_primary(fits: Sequence[Fit], told: Sequence[Scenario]) -> Pooled:
+def _pooled_primary(fits: Sequence[Fit]) -> Pooled:
     spec = fits[0].spec
     size = spec.thresholds.benefit_sizes[FIRST]
-    return pooled(
-        fits,
-        [
-            {
-                **{(label, 0.0): record for label, record in one.any_benefit.items()},
-                **{(label, size): record for label, record in one.chances.items()},
-            }
-            for one in told
-        ],
-        direction="benefit",
-        measure=None,
-        sizes={0.0: "any benefit", size: f"a benefit of at least {size:g} {spec.unit}"},
-    )
+    sizes = {0.0: "any benefit", size: f"a benefit of at least {size:g} {spec.unit}"}
+    return pooled(fits, direction="benefit", measure=None, sizes=sizes)
 
 
-def _pooled_harm(fits: Sequence[Fit], told: Sequence[Outcome]) -> Pooled:
-    size = size_of(told[0])
-    return pooled(
-        fits,
-        [
-            {
-                (line.label, at_least): line.chances["harm", at_least]
-                for line in one.lines
-                for at_least in (0.0, size)
-            }
-            for one in told
-        ],
-        direction="harm",
-        measure="RD",
-        sizes={0.0: "any harm", size: f"at least {thousand(size)} more in 1000"},
-    )
+def _pooled_harm(fits: Sequence[Fit]) -> Pooled:
+    size = max(fits[0].spec.thresholds.risk_sizes)
+    sizes = {0.0: "any harm", size: f"at least {thousand(size)} more in 1000"}
+    return pooled(fits, direction="harm", measure="RD", sizes=sizes)
 
 
 def _tradeoffs(section: Section | None, fits: Mapping[str, Fit]) -> Tradeoffs | None:

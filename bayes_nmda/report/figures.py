@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report.computation import energy_figure, predictive_figure, rank_figure
@@ -11,18 +12,58 @@ from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
 from bayes_nmda.report.engines import influence_figure
 from bayes_nmda.report.evidence import evidence_figure
 from bayes_nmda.report.forest import forest, limits
+from bayes_nmda.report.history import history_figure
 from bayes_nmda.report.numbers import comparator_words, partition_words
 from bayes_nmda.report.scenarios import scenario_figure
 from bayes_nmda.report.sections import KINDS
+from bayes_nmda.report.sections.primary import FIRST
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
+    from bayes_nmda.report.history import Told
     from bayes_nmda.report.style import Figure
 
+#: The table with the numbers of each figure, by how the name of the figure begins.
+DATA: Final = {
+    "forest": "shrinkage",
+    "threshold": "prob_benefit_curve",
+    "prior-posterior": "effect",
+    "harm": "harms",
+    "tradeoff": "tradeoff",
+    "specification-curve": "multiverse_ranges",
+    "missing-evidence": "missing_evidence",
+    "next-trial": "next_trial",
+    "evidence-map": "evidence_map",
+    "scenarios": "scenarios",
+    "influence": "influence",
+    "posterior-predictive": "predicted",
+    "ranks": "gates",
+    "energy": "gates",
+    "history": "history",
+}
 
-def figures(content: Content) -> dict[str, Figure]:
-    """Return every figure by name, in the order of the report."""
-    return {figure.name: figure for figure in _drawn(content)}
+
+def figures(content: Content, past: Told) -> dict[str, Figure]:
+    """Return every figure by name, in the order of the report and of those before it."""
+    return {
+        figure.name: replace(figure, data=_data(figure.name))
+        for figure in (*_drawn(content), *_past(content, past))
+    }
+
+
+def _past(content: Content, past: Told) -> Iterator[Figure]:
+    """Yield the headline probability over time, where there was a report before."""
+    spec = content.primary.spec
+    size = spec.thresholds.benefit_sizes[FIRST]
+    words = f"a benefit of at least {size:g} {spec.unit}"
+    drawn = history_figure(past, f"prob_benefit_{size:g}", words)
+    if drawn is not None:
+        yield drawn
+
+
+def _data(name: str) -> str:
+    """Return the table of a figure; every figure has one."""
+    return next(table for start, table in DATA.items() if name.startswith(start))
 
 
 def _drawn(content: Content) -> Iterator[Figure]:

@@ -94,7 +94,9 @@ def forest(
     with canvas(PAGE, _FRAME + _ROW * rows) as figure:
         figure.set_layout_engine("none")
         height = _FRAME + _ROW * rows
-        left, width, right = _columns(span)
+        digits = numbers.places(span[1] - span[0])
+        decimals = digits > 0 or any("." in _words(cell.mean, digits) for cell in cells)
+        left, width, right = _columns(decimals=decimals)
         axes = figure.add_axes((left, 0.5 / height, width, (height - 0.72) / height))
         sign = -1 if benefit == "negative" else 1
         for threshold in thresholds:
@@ -108,7 +110,7 @@ def forest(
         axes.set(xlim=span, ylim=(y - 0.3, -1.2), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(lambda value, _: plain(value))
-        apart = 2 * step(span[1] - span[0])
+        apart = (4 if decimals else 2) * step(span[1] - span[0])
         first, last = math.ceil(span[0] / apart), math.floor(span[1] / apart)
         axes.set_xticks([apart * i for i in range(first, last + 1)])
         direction(axes, unit=unit, benefit=benefit, comparator=comparator)
@@ -128,11 +130,11 @@ def _text(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
     axes.text(x, y, words, transform=axes.get_yaxis_transform(), va="center", **style)
 
 
-def _columns(span: tuple[float, float]) -> tuple[float, float, float]:
+def _columns(*, decimals: bool) -> tuple[float, float, float]:
     """Return left end and width of the axes, and where estimates stand: decimals need room."""
-    if numbers.places(span[1] - span[0]) == 0:
+    if not decimals:
         return 0.345, 0.27, _RIGHT
-    return 0.325, 0.235, _RAW + 0.19 / 0.235
+    return 0.335, 0.235, _RAW + 0.19 / 0.235
 
 
 def _heading(axes: Axes, right: float) -> None:

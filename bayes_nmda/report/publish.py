@@ -85,8 +85,8 @@ def published() -> Path:
     return (paths.output().parent / "latest").resolve()
 
 
-def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Write texts below a folder, by their path in it.
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write texts and bytes below a folder, by their path in it.
 
     Raises
     ------
@@ -97,14 +97,16 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         for name, text in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_bytes(_bytes(text))
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise ReportError(_unwritten(folder, error, sum(map(_size, files.values())))) from error
+        raise ReportError(
+            _unwritten(folder, error, sum(len(_bytes(text)) for text in files.values()))
+        ) from error
 
 
-def _size(text: str) -> int:
-    return len(text.encode())
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,21 +15,27 @@ from bayes_nmda.report import (
     amounts,
     findings,
     further,
+    glance,
     limitations,
     numbers,
     provenance,
     tables,
 )
+from bayes_nmda.report.checklists import checklists
 from bayes_nmda.report.counted import COUNTED_REFERENCES, counted_methods
 from bayes_nmda.report.curves import legend_note
 from bayes_nmda.report.engines import most_influential
 from bayes_nmda.report.formulas import NBSP, mathml
+from bayes_nmda.report.graded import graded
 from bayes_nmda.report.methods import PARAMETERS, REFERENCES, Reference, methods
+from bayes_nmda.report.paper import paper
+from bayes_nmda.report.sections import KINDS
 from bayes_nmda.report.sections.outcomes import size_of
 from bayes_nmda.report.sections.primary import FIRST
 from bayes_nmda.report.sections.uncertainty import range_words
 from bayes_nmda.report.staleness import TEMPLATE_FOLDER
 from bayes_nmda.report.summary import summary, unreported
+from bayes_nmda.report.trials import linked, trial_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 
     from bayes_nmda.report.computation import LeaveOneOut
     from bayes_nmda.report.content import Content
+    from bayes_nmda.report.history import Told
     from bayes_nmda.report.style import Figure
 
 #: What begins a link or an image, code, or ends a cell, in Markdown.
@@ -124,9 +133,13 @@ def environment() -> Environment:
 
 
 def render(
-    content: Content, figures: Mapping[str, Figure], loo: LeaveOneOut, inputs: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the text of every page by its file name.
+    content: Content,
+    figures: Mapping[str, Figure],
+    loo: LeaveOneOut,
+    inputs: Mapping[str, str],
+    past: Told,
+) -> dict[str, str | bytes]:
+    """Return every page by its file name: text, and the bytes of the PDF.
 
     Parameters
     ----------
@@ -138,37 +151,57 @@ def render(
         Leave-one-trial-out of the primary analysis.
     inputs
         SHA-256 of every file of data, models and the report definition.
+    past
+        The reports before this one.
     """
-    values = context(content, figures, loo, inputs)
+    values = context(content, figures, loo, inputs, past)
     made = environment()
-    return {
+    pages = {
         page: _unbroken(made.get_template(template).render(values))
         for page, template in PAGES.items()
     }
+    pages["index.html"] = linked(pages["index.html"], values["trials"])
+    return {**pages, "report.pdf": paper(values, figures)}
 
 
 def _unbroken(text: str) -> str:
-    """Return the text with numbers held to their per-cent sign at the end of a line."""
-    return text.replace(" %", f"{NBSP}%")
+    """Return the text with numbers held to their per-cent sign; a script stays as it is signed."""
+    page, tag, script = text.partition("<script")
+    return page.replace(" %", f"{NBSP}%") + tag + script
 
 
 def context(
-    content: Content, figures: Mapping[str, Figure], loo: LeaveOneOut, inputs: Mapping[str, str]
+    content: Content,
+    figures: Mapping[str, Figure],
+    loo: LeaveOneOut,
+    inputs: Mapping[str, str],
+    past: Told,
 ) -> dict[str, Any]:
     """Return everything a template may name."""
-    spec = content.primary.spec
+    spec, definition = content.primary.spec, content.definition
+    script = (TEMPLATE_FOLDER / "page.js").read_text(encoding="utf-8")
     harms = content.told("harms")
     function = content.told("function")
     return {
-        "definition": content.definition,
+        "definition": definition,
         "spec": spec,
         "first": spec.thresholds.benefit_sizes[FIRST],
         "content": content,
         "figures": figures,
+        "past": past,
         "summary": summary(content),
         "unreported": unreported(content),
         "words": load_vocabulary(),
         "said": load_vocabulary().outcome(spec.select.outcome).said,
+        "script": script,
+        "script_digest": b64encode(sha256(script.encode()).digest()).decode(),
+        "glances": glance.glances(content),
+        "glance_harm": glance.first_harm(content),
+        "glance_people": glance.headline(content),
+        "graded": {name: rows for name in content.partitions if (rows := graded(content, name))},
+        "checklists": checklists(content),
+        "trials": trial_rows(content.trials),
+        "line_tables": [part.kind for part in definition.sections if KINDS[part.kind].lines],
         "findings": findings.findings(content),
         "counted": findings.counted(content),
         "size_of": size_of,

@@ -24,8 +24,9 @@ SCHEMA_VERSION: Final = 1
 #: What a manifest says, each by name: digests, and versions of packages.
 _PARTS: Final = ("inputs", "code", "versions", "files")
 TEMPLATES: Final = (
-    *("report.html.j2", "findings.html.j2", "outcomes.html.j2", "basis.html.j2"),
-    *("report.md.j2", "_macros.html.j2", "style.css"),
+    *("report.html.j2", "glance.html.j2", "findings.html.j2", "all_findings.html.j2"),
+    *("outcomes.html.j2", "basis.html.j2", "report.md.j2", "_macros.html.j2", "style.css"),
+    *("page.js", "report.typ", "checklists.toml"),
 )
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
 #: Where a report begins; kinds of section are imported by name.

@@ -48,6 +48,8 @@ JUDGEMENT_COLOUR: Final[dict[str, str]] = {
 PAGE: Final = 6.9
 COLUMN: Final = 3.3
 SMALL: Final = 9.0
+#: Pixels of the smallest text of a drawing on any screen; a narrower screen scrolls.
+_READABLE: Final = 12.0
 
 #: Of all text of a drawing.
 _FONT: Final = "font-family:'DejaVu Sans',Verdana,sans-serif;"
@@ -98,6 +100,8 @@ class Figure:
         What a reader who cannot see it needs.
     wide
         Whether it takes the width of the page.
+    data
+        Name of the table with its numbers; `figures` gives it.
     """
 
     name: str
@@ -105,6 +109,7 @@ class Figure:
     caption: str
     alt: str
     wide: bool = True
+    data: str = ""
 
 
 @contextmanager
@@ -133,7 +138,12 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", text)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text)
     width, height = size.groups() if size else ("", "")
-    head = f'role="img" aria-label="{escape(alt, quote=True)}" style="{_FONT}max-width:{width}pt"'
+    least = min(map(float, re.findall(r"font-size: ?([\d.]+)px", text)), default=SMALL)
+    narrowest = float(width) * _READABLE / least
+    head = (
+        f'role="img" aria-label="{escape(alt, quote=True)}" '
+        f'style="{_FONT}min-width:{narrowest:.0f}px"'
+    )
     text = text.replace(f'width="{width}pt" height="{height}pt"', head, 1)
     text = re.sub(r' d="([^"]*)"', lambda found: f' d="{_tight(found[1])}"', text)
     text = re.sub(r' style="([^"]*)"', lambda found: f' style="{_terse(found[1])}"', text)

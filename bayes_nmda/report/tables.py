@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
-from bayes_nmda.report import findings
-from bayes_nmda.report.computation import LeaveOneOut
+from bayes_nmda.report import findings, history, provenance
+from bayes_nmda.report.checklists import checklists
+from bayes_nmda.report.computation import LeaveOneOut, predicted
 from bayes_nmda.report.findings import line_row
 from bayes_nmda.report.further import further_trials, printed_results
+from bayes_nmda.report.graded import graded
+from bayes_nmda.report.limitations import flag_counts
 from bayes_nmda.report.sections import KINDS
+from bayes_nmda.report.trials import Trial, trial_rows
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.definition import Section
+    from bayes_nmda.report.history import Told
     from bayes_nmda.report.sections.uncertainty import Uncertainty
 
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
@@ -135,6 +141,43 @@ def uncertainty_tables(found: Uncertainty) -> dict[str, pd.DataFrame]:
     }
 
 
+def _trial(trial: Trial) -> dict[str, str]:
+    """Return one trial as a row of a table."""
+    return {
+        "trial": trial.label,
+        "citation": trial.citation,
+        "doi": trial.doi,
+        "design": trial.design,
+        "condition": trial.condition,
+        "country": trial.country,
+        "randomised": trial.randomised,
+        "treatments": "; ".join(trial.treatments),
+        "comparators": "; ".join(trial.comparators),
+        **{f"bias_{name.lower()}": words for name, words in trial.bias.items()},
+    }
+
+
+def certainties(content: Content) -> pd.DataFrame:
+    """Return the certainty of every number of the tables of treatments, a row a domain."""
+    rows = [
+        {
+            "treatment": partition,
+            "outcome": row.outcome,
+            "timepoint": row.timepoint,
+            "certainty": row.certainty.overall,
+            "by": row.certainty.by,
+            "domain": domain.name,
+            "judgement": domain.judgement,
+            "reason": domain.reason,
+            "domain_by": domain.by,
+        }
+        for partition in content.partitions
+        for row in graded(content, partition)
+        for domain in row.certainty.domains
+    ]
+    return pd.DataFrame(rows)
+
+
 def _together(found: Uncertainty, what: Literal["ranges", "shares"]) -> pd.DataFrame:
     """Return the tables of all multiverses under each other, each with its name."""
     parts = []
@@ -145,16 +188,67 @@ def _together(found: Uncertainty, what: Literal["ranges", "shares"]) -> pd.DataF
     return pd.concat(parts, ignore_index=True)
 
 
-def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
+def priors(content: Content) -> pd.DataFrame:
+    """Return every prior of every model, with its source."""
+    rows = [
+        {
+            "model": fit.spec.name,
+            "parameter": name,
+            "prior": prior.formula(),
+            "reading": prior.reading,
+            "source": prior.source,
+        }
+        for fit in content.fits
+        for name, prior in fit.spec.priors
+    ]
+    return pd.DataFrame(rows)
+
+
+def flags(content: Content) -> pd.DataFrame:
+    """Return every flag of the data, with the trials that carry it."""
+    rows = [
+        {"flag": flag.words, "differences": flag.number, "trials": "; ".join(flag.trials)}
+        for flag in flag_counts(content)
+    ]
+    return pd.DataFrame(rows, columns=["flag", "differences", "trials"])
+
+
+def summary(content: Content) -> str:
+    """Return the summary of findings as it is written: CSV with all digits."""
+    return _csv(findings.table(content))
+
+
+def files(
+    content: Content, loo: LeaveOneOut, inputs: Mapping[str, str], past: Told
+) -> dict[str, str]:
     """Return the text of every table file by its name below ``tables/``."""
     answers = dict(content.answers)
     answers |= {f"pooling_{kind}": one.answer for kind, one in content.pooled.items()}
     frames = {
         "summary_of_findings": findings.table(content),
         "scenarios": scenarios(content),
+        "predicted": predicted(content),
+        "trials": pd.DataFrame(_trial(one) for one in trial_rows(content.trials)),
+        "certainty": certainties(content),
         "gates": gates(content),
         "gate_summary": gate_summary(content),
         "replication": content.replication,
+        "priors": priors(content),
+        "flags": flags(content),
+        "checklists": pd.DataFrame(
+            {
+                "checklist": one.name,
+                "item": item.number,
+                "asks": item.asks,
+                "section": item.place,
+                "answer": item.answer,
+            }
+            for one in checklists(content)
+            for item in one.items
+        ),
+        "fits": pd.DataFrame(provenance.models(content)),
+        "history": pd.DataFrame(history.table(past)),
+        "inputs": pd.DataFrame(sorted(inputs.items()), columns=["file", "sha256"]),
         "engines": farthest(content.engines),
         "decisions": content.trials.decisions,
         "leave_one_out": pd.DataFrame(
@@ -177,11 +271,7 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
     frames |= {name: answer.table for name, answer in answers.items()}
     written = {}
     for name, frame in frames.items():
-        written[f"{name}.csv"] = _inert(frame).to_csv(
-            index=False,
-            float_format=_FLOAT,
-            lineterminator="\n",
-        )
+        written[f"{name}.csv"] = _csv(frame)
     for name, answer in answers.items():
         if len(answer.records) > _GRID:
             continue
@@ -190,6 +280,10 @@ def files(content: Content, loo: LeaveOneOut) -> dict[str, str]:
             json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
         )
     return written
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    return _inert(frame).to_csv(index=False, float_format=_FLOAT, lineterminator="\n")
 
 
 def _inert(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,139 @@
+"""The explorer: what it shows is what Python answers, to the shown digits."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+import bayes_nmda as nmda
+from bayes_nmda.query.words import percent
+from bayes_nmda.report.definition import load_definition
+from bayes_nmda.report.numbers import short
+
+SIZES = [0, 3, 10, 17, 30, 40]
+EXTRA = [0, 50, 120, 300]
+NBSP = "\N{NO-BREAK SPACE}"
+
+SHOWN = """(states) => states.map((state) => {
+  const set = (id, value, kind) => {
+    const one = document.getElementById('ex-' + id);
+    one.value = value;
+    one.dispatchEvent(new Event(kind, {bubbles: true}));
+  };
+  const place = (list, value) => String(list.indexOf(value));
+  const all = JSON.parse(document.getElementById('explorer-data').textContent);
+  set('treatment', state.d, 'change');
+  set('time', state.t, 'change');
+  set('scenario', String(all.scenarios.findIndex((one) => one.name === state.s)), 'change');
+  set('target', state.e, 'change');
+  set('size', place(all.sizes, state.b), 'input');
+  set('extra', place(all.extra, state.h), 'input');
+  return [document.getElementById('ex-chance').textContent,
+          document.getElementById('ex-harm').textContent];
+})"""
+
+
+def words(probability, mcse):
+    return short(percent(probability, mcse)).replace(" %", f"{NBSP}%")
+
+
+@pytest.fixture(scope="module")
+def definition():
+    return load_definition("evidence")
+
+
+@pytest.fixture(scope="module")
+def pairs(definition):
+    """Models of benefit and harm by the name of their scenario, as the page pairs them."""
+    section = definition.section("explorer")
+    own, other = definition.section("primary"), definition.section("harms")
+    alike = dict(
+        zip((section.models[0], *own.pooling), (section.models[1], *other.pooling), strict=True)
+    )
+    found = {
+        definition.label(model): ((model,), (alike.get(model, section.models[1]),))
+        for model in section.scenarios
+    }
+    return found | {"Averaged over pooling": (tuple(alike), tuple(alike.values()))}
+
+
+def asked(models, direction, target, sizes):
+    """Return what Python answers, by cell and size, in the words of the page."""
+    trees = {model: nmda.posterior(model) for model in models}
+    more = {"measure": "RD"} if direction == "harm" else {}
+    if len(models) > 1:
+        answer = nmda.average_models(
+            trees, direction=direction, at_least=sizes, target=target, **more
+        )
+        table = answer.table[answer.table["model"] == "average"]
+    else:
+        ask = nmda.prob_benefit if direction == "benefit" else nmda.prob_harm
+        table = ask(trees[models[0]], at_least=sizes, target=target, **more).table
+    return {
+        (row.drug, row.route, row.timepoint or "", row.at_least): words(row.probability, row.mcse)
+        for row in table.itertuples()
+        if row.probability == row.probability
+    }
+
+
+def test_every_number_it_shows_is_what_python_answers(visit, pairs):
+    page = visit()
+    states, expected = [], []
+    for name, (benefits, harms) in pairs.items():
+        for target in ("mean", "new_trial"):
+            good = asked(benefits, "benefit", target, SIZES)
+            bad = asked(harms, "harm", target, [x / 1000 for x in EXTRA])
+            for number, (drug, route, timepoint, size) in enumerate(good):
+                extra = EXTRA[number % len(EXTRA)]
+                states.append(
+                    {"d": f"{drug}/{route}", "t": timepoint, "s": name, "e": target,
+                     "b": size, "h": extra}
+                )  # fmt: skip
+                expected.append(
+                    [good[drug, route, timepoint, size],
+                     bad.get((drug, route, "", extra / 1000), "–")]
+                )  # fmt: skip
+    shown = page.evaluate(SHOWN, states)
+    wrong = [
+        (s, got, want) for s, got, want in zip(states, shown, expected, strict=True) if got != want
+    ]
+    assert len(states) > 1000
+    assert wrong == []
+    assert page.faults == []
+
+
+def test_its_state_is_in_the_address_and_comes_back(visit):
+    page = visit()
+    page.locator("#ex-size-number").fill("20")
+    page.locator("#ex-size-number").press("Enter")
+    page.locator("#ex-scenario").select_option(label="Sceptical prior")
+    before = page.locator("#ex-sentence").inner_text()
+    assert "at least 20 points" in before
+    address = page.evaluate("location.hash")
+    again = visit(at=address)
+    assert again.locator("#ex-sentence").inner_text() == before
+    assert again.evaluate("document.activeElement !== null && scrollY > 0")
+
+
+def test_an_address_of_nonsense_shows_the_first_choice(visit):
+    odd = {"b": "NaN", "h": "1e99", "d": "<b>", "t": "never", "s": "none", "e": "x"}
+    page = visit(at="#explore:" + urlencode(odd))
+    assert "at least" in page.locator("#ex-sentence").inner_text()
+    assert page.faults == []
+
+
+def test_it_can_be_used_by_keyboard_and_read_aloud(visit):
+    page = visit()
+    page.locator("#ex-size").focus()
+    before = page.locator("#ex-sentence").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#ex-sentence").inner_text() != before
+    assert page.locator(".result[aria-live=polite]").count() == 1
+    picture = page.locator("#ex-picture svg").get_attribute("aria-label")
+    assert picture.startswith("Of 100 people")
+    dots = page.locator("#ex-picture circle").count()
+    assert dots == 100
+
+
+def test_it_says_that_benefit_and_harm_are_separate_fits(visit):
+    page = visit()
+    assert "separate fits" in page.locator("section[aria-labelledby=explorer]").inner_text()
