@@ -72,8 +72,9 @@ def test_figures_fill_their_column(visit):
 def test_a_link_to_something_folded_opens_it(visit):
     page = visit(at="#methods-counts")
     assert page.locator("#methods-counts").is_visible()
-    assert page.evaluate("Math.abs(document.getElementById('methods-counts')"
-                         ".getBoundingClientRect().top) < innerHeight")  # fmt: skip
+    page.wait_for_function(
+        "Math.abs(document.getElementById('methods-counts').getBoundingClientRect().top) < 100"
+    )
 
 
 def test_contents_show_where_the_reader_is(visit):

@@ -29,7 +29,10 @@ curve = [0, 40, 10]
 quick = "Quick"
 """
 #: The same with a section of each other kind.
-_COLUMNS = 'subtitle = "Made-up draws"\ncolumns = ["quick_harm", "quick_responder"]'
+_COLUMNS = """subtitle = "Made-up draws"
+columns = ["quick_harm", "quick_responder"]
+headline_harm = "quick_harm"
+"""
 WHOLE = f"""{PAIN.replace('subtitle = "Made-up draws"', _COLUMNS)}
 [[section]]
 kind = "harms"
@@ -61,6 +64,14 @@ models = ["quick_function"]
 kind = "active"
 title = "Against other medicines"
 models = ["quick_active"]
+
+[[section]]
+kind = "explorer"
+title = "Choose"
+models = ["quick", "quick_harm"]
+curve = [0, 1, 0.25]
+at_most = [0, 0.1]
+scenarios = ["quick"]
 
 [[section]]
 kind = "next_trial"

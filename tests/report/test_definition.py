@@ -15,6 +15,18 @@ from bayes_nmda.report.staleness import code
 from bayes_nmda.spec.model_file import model_names
 from bayes_nmda.spec.spec import load_model
 
+_ANY = 'quick_harm_alone = "Alone"'
+_JUDGED = """
+[[judgement]]
+model = "quick"
+cell = "ketamine/oral/short"
+domain = "indirectness"
+judgement = "serious"
+reason = "other patients"
+by = "a panel"
+source = "minutes of 3 May"
+"""
+
 
 def test_the_reports_of_the_project_are_valid():
     assert "evidence" in report_names()
@@ -49,6 +61,11 @@ def test_every_model_of_the_project_is_told():
         ("at_most = [0, 0.1]", "at_most = [0.1, 0]", "at_most: found .* increasing numbers"),
         ("at_most = [0, 0.1]", "", r"\(tradeoff\): missing at_most"),
         ("[[section]]", "[section]", "not a TOML file|section"),
+        ('harm = "quick_harm"', 'harm = "quick"', "headline_harm: found 'quick'; allowed are mod"),
+        (_ANY, f"{_ANY}\n{_JUDGED}".replace("serious", "bad"), "found 'indirectness', 'bad'; allo"),
+        (_ANY, f"{_ANY}\n{_JUDGED}".replace('"quick"', '"x"'), "model: found 'x'; allowed are"),
+        (_ANY, f"{_ANY}\n{_JUDGED}\n{_JUDGED}", "indirectness twice; allowed is once"),
+        (_ANY, f"{_ANY}\n{_JUDGED}".replace("source", "page"), "missing source"),
     ],
 )
 def test_a_fault_is_named(home, whole, old, new, words):
@@ -79,6 +96,7 @@ def test_an_unknown_report_is_told_the_known_ones(home):
 def test_a_model_that_a_section_cannot_tell_is_named(home, whole, old, new, words):
     text = whole.replace(old, new).replace('quick_harm_alone = "Alone"', new_label(new))
     text = text.replace('columns = ["quick_harm", "quick_responder"]', "")
+    text = text.replace('headline_harm = "quick_harm"', "")
     (home / "reports" / "quick.toml").write_text(text)
     definition = load_definition("quick")
     with pytest.raises(ReportError, match=words):

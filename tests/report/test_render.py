@@ -123,7 +123,9 @@ def test_nothing_is_fetched_and_nothing_runs(page, parsed):
 
 
 def test_every_drawing_has_a_caption_and_words_for_who_cannot_see_it(page):
-    assert page.count("<figure") == page.count("<figcaption") == page.count('role="img"')
+    drawn = page.partition('<script type="application/json"')[0]
+    assert drawn.count('class="drawing"') == drawn.count('role="img" aria-label')
+    assert drawn.count("<figure") == drawn.count("<figcaption")
     assert 'aria-label=""' not in page
 
 
