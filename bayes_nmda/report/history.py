@@ -30,6 +30,7 @@ from bayes_nmda.report.numbers import outcome, title
 from bayes_nmda.report.provenance import digest_of, sha256, versions
 from bayes_nmda.report.staleness import code
 from bayes_nmda.report.style import BLUE, GREY, INK, PAGE, Figure, canvas, drawing
+from bayes_nmda.terms import cell_label
 
 if TYPE_CHECKING:
     from bayes_nmda.report.definition import ReportDefinition
@@ -386,16 +387,17 @@ def _headline(definition: ReportDefinition, root: Path) -> dict[tuple[str, str],
                 spec = load_model(name)
                 draws = draws_of(fit(spec, effect_table(trials, spec), engine="exact"))
                 if spec.likelihood.family == "normal":
-                    answer = prob_benefit(draws, at_least=spec.thresholds.benefit_sizes[1])
+                    size = spec.thresholds.benefit_sizes[1]
+                    answer = prob_benefit(draws, at_least=[0, size])
+                    words = "any benefit", f"a benefit of at least {size:g} {spec.unit}"
                 else:
-                    answer = prob_harm(
-                        draws, measure="RD", at_least=max(spec.thresholds.risk_sizes)
-                    )
+                    size = max(spec.thresholds.risk_sizes)
+                    answer = prob_harm(draws, measure="RD", at_least=[0, size])
+                    words = "any harm", f"at least {1000 * size:g} more in 1000"
                 for record in answer.records:
-                    place = "/".join(
-                        filter(None, (record[n] for n in ("drug", "route", "timepoint")))
-                    )
-                    found[spec.select.outcome, place] = float(record["probability"])
+                    label = cell_label(record["drug"], record["route"], record["timepoint"])
+                    name = f"{label.replace('/', ', ')}, {words[bool(record['at_least'])]}"
+                    found[spec.select.outcome, name] = float(record["probability"])
     except BayesNmdaError as error:
         raise _UnknownError(
             f"today's code cannot compute it ({str(error).splitlines()[0]})"
@@ -407,7 +409,7 @@ def _differences(
     old: Mapping[tuple[str, str], float], new: Mapping[tuple[str, str], float]
 ) -> Iterator[str]:
     for place in {**old, **new}:
-        name = f"{outcome(place[0]).lower()}, {place[1].replace('/', ', ')}"
+        name = f"{outcome(place[0]).lower()}, {place[1]}"
         was, now = old.get(place), new.get(place)
         if was is None or now is None:
             yield f"{name}: {'no longer there' if now is None else f'new, {100 * now:.0f} %'}"
