@@ -11,6 +11,7 @@ from bayes_nmda.report.computation import energy_figure, predictive_figure, rank
 from bayes_nmda.report.curves import prior_and_posterior, threshold_curves
 from bayes_nmda.report.engines import influence_figure
 from bayes_nmda.report.evidence import evidence_figure
+from bayes_nmda.report.findings import headline_column
 from bayes_nmda.report.forest import forest, limits
 from bayes_nmda.report.history import history_figure
 from bayes_nmda.report.numbers import comparator_words, partition_words
@@ -54,9 +55,8 @@ def figures(content: Content, past: Told) -> dict[str, Figure]:
 def _past(content: Content, past: Told) -> Iterator[Figure]:
     """Yield the headline probability over time, where there was a report before."""
     spec = content.primary.spec
-    size = spec.thresholds.benefit_sizes[FIRST]
-    words = f"a benefit of at least {size:g} {spec.unit}"
-    drawn = history_figure(past, f"prob_benefit_{size:g}", words)
+    words = f"a benefit of at least {spec.thresholds.benefit_sizes[FIRST]:g} {spec.unit}"
+    drawn = history_figure(past, headline_column(spec), words)
     if drawn is not None:
         yield drawn
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from bayes_nmda.report.sections.outcomes import size_of
+from bayes_nmda.report.sections.primary import FIRST
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bayes_nmda.report.review import Review
     from bayes_nmda.report.sections.outcomes import Line, Outcome
     from bayes_nmda.report.sections.primary import Cell
+    from bayes_nmda.spec.spec import ModelSpec
 
 _RISK: Final = (
     *("control_risk", "control_risk_lower", "control_risk_upper"),
@@ -127,6 +129,11 @@ def _rows(finding: Finding, about: Mapping[str, str]) -> list[dict[str, Any]]:
     rows = [_primary_row(cell, about) for cell in finding.primary]
     lines = [line for line in finding.harms.values() if line is not None]
     return rows + [line_row(line) for line in (*finding.responses, *lines)]
+
+
+def headline_column(spec: ModelSpec) -> str:
+    """Return the column of the headline probability: of the smallest benefit that matters."""
+    return f"prob_benefit_{spec.thresholds.benefit_sizes[FIRST]:g}"
 
 
 def _primary_row(cell: Cell, about: Mapping[str, str]) -> dict[str, Any]:

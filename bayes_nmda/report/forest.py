@@ -95,8 +95,8 @@ def forest(
         figure.set_layout_engine("none")
         height = _FRAME + _ROW * rows
         digits = numbers.places(span[1] - span[0])
-        decimals = digits > 0 or any("." in _words(cell.mean, digits) for cell in cells)
-        left, width, right = _columns(decimals=decimals)
+        decimals = any("." in _words(cell.mean, digits) for cell in cells)
+        left, width, right = _columns(raw=digits > 0, estimates=decimals)
         axes = figure.add_axes((left, 0.5 / height, width, (height - 0.72) / height))
         sign = -1 if benefit == "negative" else 1
         for threshold in thresholds:
@@ -130,11 +130,14 @@ def _text(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
     axes.text(x, y, words, transform=axes.get_yaxis_transform(), va="center", **style)
 
 
-def _columns(*, decimals: bool) -> tuple[float, float, float]:
-    """Return left end and width of the axes, and where estimates stand: decimals need room."""
-    if not decimals:
-        return 0.345, 0.27, _RIGHT
-    return 0.335, 0.235, _RAW + 0.19 / 0.235
+def _columns(*, raw: bool, estimates: bool) -> tuple[float, float, float]:
+    """Return left end and width of the axes, and where estimates stand: decimals need room.
+
+    Of what trials found (``raw``), which makes room for estimates, too, or of estimates alone.
+    """
+    if raw:
+        return 0.335, 0.235, _RAW + 0.19 / 0.235
+    return (0.345, 0.25, 1.78) if estimates else (0.345, 0.27, _RIGHT)
 
 
 def _heading(axes: Axes, right: float) -> None:

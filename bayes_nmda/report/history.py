@@ -126,8 +126,8 @@ class Told:
         if not self.before:
             return ["No report was published before this one."]
         last = self.before[-1]
-        said = [f"Since {last.date} (version {last.version}):"]
-        said += [f"changed: {', '.join(self.inputs)}." if self.inputs else "nothing changed."]
+        what = ", ".join(self.inputs) or "nothing"
+        said = [f"Since {last.date} (version {last.version}) {what} changed."]
         said += [f"{number}." for number in self.numbers] or [
             "No headline number moved by more than its Monte Carlo error allows."
         ]
@@ -475,15 +475,18 @@ def _value(rows: Rows, key: tuple[str, ...], column: str) -> float | None:
     return float(text) if text else None
 
 
-def table(found: Told) -> list[dict[str, str]]:
-    """Return every headline number of every report, a row a report and number."""
-    told_rows = []
-    reports = [(e.date, e.version, e.key, e.rows) for e in found.before]
-    for day, version, key, rows in [*reports, ("this report", "", "", found.rows)]:
-        for place, row in rows.items():
-            told_rows.append(
-                {"published": day, "version": version, "key": key}
-                | dict(zip(KEY, place, strict=True))
-                | {name: value for name, value in row.items() if name not in KEY}
-            )
-    return told_rows
+def table(found: Told, column: str) -> list[dict[str, str]]:
+    """Return one probability in every report, with its error, a row a report and combination.
+
+    All numbers of each report stand in its file in ``reports/history/``.
+    """
+    reports = [(one.date, one.version, one.key, one.rows) for one in found.before]
+    kept = (*_COUNTS, column, f"{column}_mcse")
+    return [
+        {"published": day, "version": version, "key": key}
+        | dict(zip(KEY, place, strict=True))
+        | {name: row.get(name, "") for name in kept}
+        for day, version, key, rows in [*reports, ("this report", "", "", found.rows)]
+        for place, row in rows.items()
+        if row.get(column)
+    ]

@@ -67,7 +67,23 @@ def paper(values: Mapping[str, Any], figures: Mapping[str, Figure]) -> bytes:
             ignore_system_fonts=True,
             pdf_standards=[_STANDARD],
         )
-    return made
+    return _packed(made)
+
+
+def _packed(content: bytes) -> bytes:
+    """Return a PDF with its objects in compressed streams, the same bytes each time."""
+    import io
+
+    import pikepdf
+
+    packed = io.BytesIO()
+    with pikepdf.open(io.BytesIO(content)) as document:
+        document.save(
+            packed,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+            deterministic_id=True,
+        )
+    return packed.getvalue()
 
 
 def _items(told: Mapping[str, Any]) -> Iterable[Mapping[str, str]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Packages whose version may change a byte of the report.
 PACKAGES: Final = (
     "bayes_nmda", "pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "pandas", "xarray",
-    "arviz-stats", "h5netcdf", "matplotlib", "jinja2", "typst",
+    "arviz-stats", "h5netcdf", "matplotlib", "jinja2", "typst", "pikepdf",
 )  # fmt: skip
 #: The report that `bayes-nmda report` builds where no other is named.
 DEFAULT: Final = "evidence"

@@ -17,7 +17,7 @@ import pandas as pd
 from bayes_nmda.report import findings, history, provenance
 from bayes_nmda.report.checklists import checklists
 from bayes_nmda.report.computation import LeaveOneOut, predicted
-from bayes_nmda.report.findings import line_row
+from bayes_nmda.report.findings import headline_column, line_row
 from bayes_nmda.report.further import further_trials, printed_results
 from bayes_nmda.report.graded import graded
 from bayes_nmda.report.limitations import flag_counts
@@ -189,19 +189,14 @@ def _together(found: Uncertainty, what: Literal["ranges", "shares"]) -> pd.DataF
 
 
 def priors(content: Content) -> pd.DataFrame:
-    """Return every prior of every model, with its source."""
-    rows = [
-        {
-            "model": fit.spec.name,
-            "parameter": name,
-            "prior": prior.formula(),
-            "reading": prior.reading,
-            "source": prior.source,
-        }
-        for fit in content.fits
-        for name, prior in fit.spec.priors
-    ]
-    return pd.DataFrame(rows)
+    """Return every prior with its source, once, and the models that have it."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for fit in content.fits:
+        for name, prior in fit.spec.priors:
+            place = name, prior.formula(), prior.reading, prior.source
+            found.setdefault(place, []).append(fit.spec.name)
+    rows = [(*place, "; ".join(models)) for place, models in found.items()]
+    return pd.DataFrame(rows, columns=["parameter", "prior", "reading", "source", "models"])
 
 
 def flags(content: Content) -> pd.DataFrame:
@@ -247,7 +242,7 @@ def files(
             for item in one.items
         ),
         "fits": pd.DataFrame(provenance.models(content)),
-        "history": pd.DataFrame(history.table(past)),
+        "history": pd.DataFrame(history.table(past, headline_column(content.primary.spec))),
         "inputs": pd.DataFrame(sorted(inputs.items()), columns=["file", "sha256"]),
         "engines": farthest(content.engines),
         "decisions": content.trials.decisions,

@@ -81,7 +81,8 @@ def _trial(row: Mapping[Any, Any], arms: pd.DataFrame | None, rows: pd.DataFrame
         text(row["label"]),
         text(row.get("citation")),
         text(row.get("doi")),
-        " ".join(filter(None, (text(row.get("design")), _blinded(text(row.get("blinding")))))),
+        " ".join(filter(None, (text(row.get("design")), _blinded(text(row.get("blinding"))))))
+        or f"design {NOT_STATED}",
         text(row.get("condition")),
         text(row.get("country")),
         text(row.get("n_randomised")),
@@ -144,13 +145,15 @@ def linked(page: str, trials: Iterable[Trial]) -> str:
         return page
     named = "|".join(re.escape(label) for label in sorted(targets, key=len, reverse=True))
     pattern = re.compile(rf"(?<![\w-])({named})(?![\w-])")
-    closed = 0
+    closed, own = 0, False  # in the table of trials each names itself
     parts = re.split(r"(<[^>]*>)", page)
     for place, part in enumerate(parts):
         tag = re.match(r"<(/?)([a-zA-Z0-9]+)", part)
-        if tag is not None and tag[2].lower() in _CLOSED:
+        if tag is not None and tag[2] == "table":
+            own = 'id="trials-table"' in part
+        elif tag is not None and tag[2].lower() in _CLOSED:
             closed += -1 if tag[1] else 0 if part.endswith("/>") else 1
-        elif tag is None and not closed and part.strip():
+        elif tag is None and not closed and not own and part.strip():
             parts[place] = pattern.sub(
                 lambda name: f'<a href="#{targets[name[1]]}">{name[1]}</a>', part
             )

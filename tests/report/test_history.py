@@ -85,8 +85,8 @@ def test_a_build_is_kept_and_the_next_tells_what_changed(home):
     model = home / "models" / "quick.toml"
     model.write_text(model.read_text("utf-8").replace("few rows", "very few rows"), "utf-8")
     built = build_report("quick")
-    assert "models/quick.toml" in built.said[1]
-    assert built.said[2] == "No headline number moved by more than its Monte Carlo error allows."
+    assert "models/quick.toml" in built.said[0]
+    assert built.said[1] == "No headline number moved by more than its Monte Carlo error allows."
     assert "it names no commit" in built.said[-1]
     second = history.entries("quick")
     assert [one.key for one in second] == [first[0].key, read_manifest(paths.latest())["key"]]

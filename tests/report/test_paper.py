@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import pikepdf
 import pytest
 
 from bayes_nmda.report import build_report
@@ -14,14 +15,24 @@ def pdf(told_home):
     return told_home / "reports" / "latest" / "report.pdf"
 
 
-def test_it_is_tagged_and_names_its_language_and_title(pdf):
-    content = pdf.read_bytes()
-    assert content.startswith(b"%PDF-1.")
-    assert b"/MarkInfo" in content
-    assert b"/StructTreeRoot" in content
-    assert re.search(rb"/Lang\s*\(en\)", content)
-    assert b"pdfuaid" in content  # it says that it keeps PDF/UA
-    assert not re.search(rb"/CreationDate", content)
+def test_it_is_tagged_its_fonts_are_inside_and_it_bears_no_date(pdf):
+    with pikepdf.open(pdf) as document:
+        assert bool(document.Root.MarkInfo.Marked)
+        assert "/StructTreeRoot" in document.Root
+        assert str(document.Root.Lang) == "en"
+        assert "pdfuaid:part" in document.Root.Metadata.read_bytes().decode()
+        assert "/CreationDate" not in document.docinfo
+        fonts = [
+            font
+            for page in document.pages
+            for font in page.get("/Resources", {}).get("/Font", {}).values()
+        ]
+        assert fonts
+        for font in fonts:
+            descriptor = font.DescendantFonts[0].FontDescriptor
+            assert "/FontFile2" in descriptor or "/FontFile3" in descriptor
+        sizes = {tuple(round(float(x)) for x in page.mediabox) for page in document.pages}
+        assert sizes == {(0, 0, 595, 842)}  # A4
 
 
 def test_another_build_has_the_same_bytes(home):

@@ -124,9 +124,19 @@ def test_nothing_is_fetched_and_nothing_runs(page, parsed):
 
 def test_every_drawing_has_a_caption_and_words_for_who_cannot_see_it(page):
     drawn = page.partition('<script type="application/json"')[0]
+    for figure in re.findall(r"<figure id=.*?</figure>", drawn, re.DOTALL):
+        assert 'class="data"' in figure
     assert drawn.count('class="drawing"') == drawn.count('role="img" aria-label')
     assert drawn.count("<figure") == drawn.count("<figcaption")
     assert 'aria-label=""' not in page
+
+
+def test_every_table_and_figure_links_to_its_file(page, told):
+    tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    assert len(tables) > 20
+    assert all('class="data"' in table.partition("</caption>")[0] for table in tables)
+    files = set(re.findall(r'class="data" href="([^"]+)"', page))
+    assert all((told / "reports" / "latest" / file).is_file() for file in files)
 
 
 def words_of(rows: list[list[str]]) -> str:
