@@ -218,7 +218,7 @@ def _one(
             under = (
                 _place(part.weight, values, value, rng)
                 if part.sampled
-                else float(part.weight @ (values < value))
+                else _between(part.weight, values, value)
             )
             rows.append({"variable": name, "label": label, "truth": value, "below": under})
     return pd.DataFrame(rows).reindex(
@@ -229,15 +229,30 @@ def _one(
 def _place(weight: Floats, values: Floats, truth: float, rng: np.random.Generator) -> float:
     """Return the place of a truth among points: its rank, and within a gap anywhere at random.
 
-    Points of a grid need none of this: there the sum of weights below is the probability.
-    Of m points of equal weight the rank is uniform on 0 to m, so that the place is uniform on 0
-    to 1 (Talts et al. 2018); of others m is their effective number. Without it a truth beyond all
-    points would have the place 0 or 1, and a hundred points would look like a wrong tail.
+    Points of a grid need no chance (see `_between`). Of m points of equal weight the rank is
+    uniform on 0 to m, so that the place is uniform on 0 to 1 (Talts et al. 2018); of others m is
+    their effective number. Without it a truth beyond all points would have the place 0 or 1, and a
+    hundred points would look like a wrong tail.
     """
     _, first = np.unique(values, return_inverse=True)
     mass = np.bincount(first, weights=weight)
     size = 1 / float((mass**2).sum())
     return float((size * (weight @ (values < truth)) + rng.random()) / (size + 1))
+
+
+def _between(weight: Floats, values: Floats, truth: float) -> float:
+    """Return the place of a truth among points of a grid: the distribution between its points.
+
+    A point stands for what is nearer to it than to its neighbours, half of its mass on each side.
+    The bare sum of what lies below would put all truths between two points into one place.
+    """
+    points, first = np.unique(values, return_inverse=True)
+    if len(points) == 1:
+        return float(truth > points[0])
+    mass = np.bincount(first, weights=weight)
+    below = np.cumsum(mass) - mass / 2
+    ends = 1.5 * points[[0, -1]] - 0.5 * points[[1, -2]]
+    return float(np.interp(truth, [ends[0], *points, ends[1]], [0.0, *below, float(mass.sum())]))
 
 
 def _exactly(spec: ModelSpec, table: EffectTable, seed: int) -> list[_Found]:

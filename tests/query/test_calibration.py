@@ -11,7 +11,7 @@ from bayes_nmda import calibration, effect_table, load_model, load_trials
 from bayes_nmda.effects import EffectTable
 from bayes_nmda.errors import UsageError
 from bayes_nmda.query import calibration as module
-from bayes_nmda.query.calibration import _place, coverage, flatness, reliability
+from bayes_nmda.query.calibration import _between, _place, coverage, flatness, reliability
 from bayes_nmda.spec.spec import ModelSpec
 
 #: Of so many quantities in one run, the smallest p-value that a right model may show: a test of
@@ -90,6 +90,19 @@ def test_a_likelihood_that_thinks_errors_are_half_as_large_shows(
     flat = flatness(calibration(spec, effects, sets=200, seed=3))
     assert not flat["inside"].all()
     assert flat["p"].min() < ERRS / len(flat)
+
+
+def test_places_between_points_of_a_grid_are_those_of_the_distribution():
+    rng = np.random.default_rng(5)
+    points = np.linspace(-4, 4, 21)
+    weight = np.diff(stats.norm.cdf(np.linspace(-4.2, 4.2, 22)))
+    truths = rng.normal(size=4000)
+    places = np.array([_between(weight / weight.sum(), points, truth) for truth in truths])
+    assert np.abs(places - stats.norm.cdf(truths)).max() < 0.01
+    assert stats.kstest(places, "uniform").pvalue > 0.001
+    bare = [weight @ (points < truth) for truth in truths]
+    assert stats.kstest(bare, "uniform").pvalue < 1e-6  # what it was: heaps
+    assert _between(np.array([1.0]), np.array([2.0]), 3.0) == 1.0
 
 
 def test_places_among_few_points_are_uniform():
