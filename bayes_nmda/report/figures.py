@@ -31,7 +31,7 @@ DATA: Final = {
     "prior-posterior": "effect",
     "harm": "harms",
     "tradeoff": "tradeoff",
-    "specification-curve": "multiverse_ranges",
+    "specification-curve": "specification_curve",
     "missing-evidence": "missing_evidence",
     "next-trial": "next_trial",
     "evidence-map": "evidence_map",

@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import tarfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -26,7 +27,7 @@ from bayes_nmda import paths
 from bayes_nmda.errors import BayesNmdaError, ReportError
 from bayes_nmda.inference.origin import series
 from bayes_nmda.report.changes import KEY, Rows, changes, rows_of
-from bayes_nmda.report.numbers import outcome, title
+from bayes_nmda.report.numbers import count, outcome, title
 from bayes_nmda.report.provenance import digest_of, sha256, versions
 from bayes_nmda.report.staleness import code
 from bayes_nmda.report.style import BLUE, GREY, INK, PAGE, Figure, canvas, drawing
@@ -321,7 +322,25 @@ def _causes(definition: ReportDefinition, last: Entry, files: Sequence[str]) -> 
                 continue
             with TemporaryDirectory() as place:
                 mixed = _mixed(old, Path(place), changed)
-                yield Cause(what, tuple(_differences(start, _headline(definition, mixed))))
+                moved = tuple(_differences(start, _headline(definition, mixed)))
+            rows = [words for name in changed if (words := _rows_moved(old / name))]
+            yield Cause(f"{what} ({'; '.join(rows)})" if rows else what, moved)
+
+
+def _rows_moved(old: Path) -> str:
+    """Return how many rows of a table are new or gone, ``"outcomes.csv: 2 rows new, 1 gone"``.
+
+    A row that changed is one that is new and one that is gone.
+    """
+    if old.suffix != ".csv":
+        return ""
+    now = paths.data() / old.name
+    was, here = (
+        Counter(path.read_text(encoding="utf-8").splitlines()[1:]) if path.is_file() else Counter()
+        for path in (old, now)
+    )
+    new, gone = (here - was).total(), (was - here).total()
+    return f"{old.name}: {count(new, 'row')} new, {gone} gone"
 
 
 @contextmanager

@@ -127,7 +127,10 @@ def uncertainty_tables(found: Uncertainty) -> dict[str, pd.DataFrame]:
         for label, by_cell in found.biased
         for cell, value in by_cell.items()
     ]
+    curve, options = _curve(found)
     return {
+        "specification_curve": curve,
+        "specification_options": options,
         "multiverse_ranges": _together(found, "ranges"),
         "multiverse_shares": _together(found, "shares"),
         "under_bias": pd.DataFrame(biased),
@@ -176,6 +179,24 @@ def certainties(content: Content) -> pd.DataFrame:
         for domain in row.certainty.domains
     ]
     return pd.DataFrame(rows)
+
+
+def _curve(found: Uncertainty) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the curve of the leading cell in order, its options by number, and their names."""
+    drug, route, timepoint = (found.leader.split("/") + [""] * 2)[:3]
+    one = found.universes.of(drug=drug, route=route or None, timepoint=timepoint or None)
+    table = one.specification_curve()
+    numbers = {
+        choice.name: {option.name: n for n, option in enumerate(choice.options)}
+        for choice in one.multiverse.choices
+    }
+    curve = table[["probability"]].assign(
+        **{name: table[name].map(known).astype("Int64") for name, known in numbers.items()}
+    )
+    rows = [(name, n, option) for name, known in numbers.items() for option, n in known.items()]
+    return curve.round({"probability": 4}), pd.DataFrame(
+        rows, columns=["choice", "number", "option"]
+    )
 
 
 def _together(found: Uncertainty, what: Literal["ranges", "shares"]) -> pd.DataFrame:

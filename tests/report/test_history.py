@@ -128,7 +128,10 @@ def test_each_change_is_told_with_what_it_moves_by_itself(home):
     model.write_text(model.read_text("utf-8").replace("few rows", "very few rows"), "utf-8")
     said = history.told(definition, "another", staleness.inputs(definition), summary).sentences()
     alone = dict(line.split(" alone: ") for line in said if " alone: " in line)
-    assert re.search(r"quality of life, .*, any benefit: [\d.]+ % → [\d.]+ %", alone["Data"])
+    assert re.search(
+        r"quality of life, .*, any benefit: [\d.]+ % → [\d.]+ %",
+        alone["Data (outcomes.csv: 1 row new, 1 gone)"],
+    )
     assert alone["Models/quick.toml"] == "no headline probability moves by half a per cent."
 
 
