@@ -1,13 +1,11 @@
 """The tutorial has its outputs, and runs from top to bottom."""
 
-import csv
 import re
 
 import nbformat
 import pytest
 
 import bayes_nmda as nmda
-from bayes_nmda import paths
 
 IV = {"drug": "ketamine", "route": "intravenous", "timepoint": "immediate"}
 
@@ -49,21 +47,14 @@ def test_a_warning_and_a_path_in_an_output_are_found(run_tutorial):
 
 
 def test_its_probability_is_that_of_the_posterior(notebook):
-    # where nothing is stored the posterior is exact, and the error is that of NUTS in the notebook
-    tree = nmda.posterior("pain_intensity")
-    row = nmda.prob_benefit(tree, **IV, at_least=10).records[0]
-    with (paths.latest() / "tables" / "prob_benefit.csv").open(encoding="utf-8") as stream:
-        shipped = next(
-            found
-            for found in csv.DictReader(stream)
-            if all(found[name] == value for name, value in IV.items())
-            and float(found["at_least"]) == 10
-        )
-    error = max(float(shipped["mcse"]), row["mcse"])
-    printed = re.search(r"lowers pain by at least 10 points.*? is (\d+) %", _text(notebook))
-    # half of the printed step, and four standard errors of two independent fits
-    allowed = 0.005 + 4 * 2**0.5 * error
-    assert abs(int(printed[1]) / 100 - row["probability"]) <= allowed
+    # the notebook samples by NUTS and prints the error; the posterior is exact
+    row = nmda.prob_benefit(nmda.posterior("pain_intensity"), **IV, at_least=10).records[0]
+    printed = re.search(r"10\.000\s+(0\.\d+)\s+(0\.\d+)", _text(notebook))
+    probability, error = map(float, printed.groups())
+    # half of the last digit of both, and four standard errors
+    allowed = 0.0005 + 4 * (error + 0.0005)
+    assert abs(probability - row["probability"]) <= allowed
+    assert f"is {100 * probability:.0f} %" in _text(notebook)
 
 
 @pytest.mark.slow
