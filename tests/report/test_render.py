@@ -139,6 +139,16 @@ def test_every_table_and_figure_links_to_its_file(page, told):
     assert all((told / "reports" / "latest" / file).is_file() for file in files)
 
 
+def test_markdown_begins_with_a_whole_table_of_all_treatments(told):
+    text = (told / "reports" / "latest" / "report.md").read_text("utf-8")
+    lines = text.partition("## At a glance")[2].partition("\n## ")[0].strip().splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    first = lines.index(table[0])
+    assert lines[first : first + len(table)] == table  # no blank line inside
+    assert set(table[1]) == {"|", "-"}
+    assert len({line.count("|") for line in table}) == 1
+
+
 def words_of(rows: list[list[str]]) -> str:
     return " ".join(" ".join(" ".join(row) for row in rows).split())
 
