@@ -15,6 +15,7 @@ from bayes_nmda.report.certainty import Certainty, certainty
 from bayes_nmda.report.numbers import count
 from bayes_nmda.report.sections.outcomes import size_of
 from bayes_nmda.report.trials import dose_words, text
+from bayes_nmda.terms import cell_label
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
@@ -100,7 +101,7 @@ def _glance(
     doses = [
         f"{labels[arm['trial']]}: {dose_words(arm).partition(': ')[2]}"
         for arm in mine.to_dict("records")
-        if partition in ("/".join(filter(None, (text(arm["drug"]), text(arm["route"])))),)
+        if cell_label(text(arm["drug"]), text(arm["route"])) == partition
     ]
     return Glance(
         partition,
@@ -139,11 +140,6 @@ def _counted(values: pd.Series) -> tuple[str, ...]:
     return tuple(
         f"{value} ({count(known.count(value), 'trial')})" for value in dict.fromkeys(known)
     )
-
-
-def size_of_benefit(content: Content) -> float:
-    """Return the size of benefit that the first screen speaks of."""
-    return content.primary.spec.thresholds.benefit_sizes[1]
 
 
 def size_of_harm(content: Content) -> float:

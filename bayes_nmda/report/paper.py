@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from bayes_nmda.data.vocabulary import load_vocabulary
 from bayes_nmda.report.amounts import more, more_range, thousand
 from bayes_nmda.report.formulas import typst
 from bayes_nmda.report.glance import first_harm, headline, size_of_harm
@@ -177,7 +178,8 @@ def plain(content: Content, glances: Sequence[Glance]) -> list[str]:
     """Return what a reader without statistics may take from it, a paragraph each."""
     spec = content.primary.spec
     size = spec.thresholds.benefit_sizes[1]
-    said, against = content_words(content), spec.select.comparator
+    said = load_vocabulary().outcome(spec.select.outcome).said
+    against = spec.select.comparator
     harm = first_harm(content)
     words = [
         f"This report asks how probable it is that a treatment helps with {said}, and that it "
@@ -207,13 +209,6 @@ def plain(content: Content, glances: Sequence[Glance]) -> list[str]:
                 f"({more_range(best.people.lead)})."
             )
     return words
-
-
-def content_words(content: Content) -> str:
-    """Return what the primary outcome is called in a sentence."""
-    from bayes_nmda.data.vocabulary import load_vocabulary
-
-    return load_vocabulary().outcome(content.primary.spec.select.outcome).said
 
 
 def _glance(content: Content, glances: Sequence[Glance]) -> dict[str, Any]:
