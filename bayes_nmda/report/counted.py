@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bayes_nmda.report.methods import Paragraph, Reference, chains
+from bayes_nmda.report.methods import Paragraph, Reference, engines
 from bayes_nmda.report.numbers import outcome
 
 if TYPE_CHECKING:
@@ -90,7 +90,6 @@ def counted_methods(spec: ModelSpec) -> list[Paragraph]:
         ),
         Paragraph(
             "Computation",
-            f"No-U-Turn sampling as for the primary analysis: {chains(spec)}. A second "
-            "engine, without chains, computes every number too.",
+            f"{engines(spec)} Risks of a new population take draws of the same posterior.",
         ),
     ]

@@ -94,18 +94,31 @@ def methods(spec: ModelSpec) -> list[Paragraph]:
         Paragraph("Deviations of trials", _trial_words(spec)),
         Paragraph(
             "Probabilities",
-            "The probability of a benefit of at least x is the share of posterior draws with an "
-            "effect of x or more in the direction of benefit. Thresholds: "
+            "The probability of a benefit of at least x is the mass of the posterior on effects of "
+            "x or more in the direction of benefit. Thresholds: "
             f"{', '.join(f'{x:g}' for x in spec.thresholds.benefit_sizes)} {spec.unit}. "
             + spec.thresholds.source,
         ),
         Paragraph(
             "Computation",
-            f"No-U-Turn sampling in PyMC by nutpie: {chains(spec)}. Estimates are "
-            "posterior means; intervals are 95 % equal-tailed throughout.",
+            f"{engines(spec)} Estimates are posterior means; intervals are 95 % equal-tailed "
+            "throughout.",
         ),
     ]
     return found
+
+
+def engines(spec: ModelSpec) -> str:
+    """Return which engine answers and which one checks it, in words."""
+    from bayes_nmda.inference.exact.engine import obstacle
+
+    sampled = f"No-U-Turn sampling in PyMC by nutpie: {chains(spec)}"
+    if obstacle(spec) is not None:
+        return f"{sampled}."
+    return (
+        "The exact engine integrates over the standard deviations by weighted points; given them "
+        f"it needs no sampling. Its answers are told. They are checked by {sampled}."
+    )
 
 
 def chains(spec: ModelSpec) -> str:
