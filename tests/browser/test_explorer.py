@@ -7,7 +7,7 @@ import pytest
 import bayes_nmda as nmda
 from bayes_nmda.query.words import percent
 from bayes_nmda.report.definition import load_definition
-from bayes_nmda.report.numbers import short
+from bayes_nmda.report.numbers import estimate, limits, short
 
 SIZES = [0, 3, 10, 17, 30, 40]
 EXTRA = [0, 50, 120, 300]
@@ -28,7 +28,9 @@ SHOWN = """(states) => states.map((state) => {
   set('size', place(all.sizes, state.b), 'input');
   set('extra', place(all.extra, state.h), 'input');
   return [document.getElementById('ex-chance').textContent,
-          document.getElementById('ex-harm').textContent];
+          document.getElementById('ex-harm').textContent,
+          document.getElementById('ex-sentence').textContent,
+          document.getElementById('ex-caption').textContent];
 })"""
 
 
@@ -92,13 +94,46 @@ def test_every_number_it_shows_is_what_python_answers(visit, pairs):
                     [good[drug, route, timepoint, size],
                      bad.get((drug, route, "", extra / 1000), "–")]
                 )  # fmt: skip
-    shown = page.evaluate(SHOWN, states)
+    shown = [both[:2] for both in page.evaluate(SHOWN, states)]
     wrong = [
         (s, got, want) for s, got, want in zip(states, shown, expected, strict=True) if got != want
     ]
     assert len(states) > 1000
     assert wrong == []
     assert page.faults == []
+
+
+def test_intervals_and_the_picture_are_those_of_python(visit, pairs):
+    page = visit()
+    states, expected = [], []
+    for name, (benefits, harms) in pairs.items():
+        if len(benefits) > 1:
+            continue  # an average has no interval and no picture
+        tree = nmda.posterior(benefits[0])
+        risks = {
+            (row["drug"], row["route"]): [
+                row["control_risk"],
+                row["control_risk"] + row["estimate"],
+            ]
+            for row in nmda.effect(nmda.posterior(harms[0]), measure="RD").records
+        }
+        for target, ask in (("mean", nmda.effect), ("new_trial", nmda.new_trial)):
+            for row in ask(tree).records:
+                place = row["drug"], row["route"]
+                states.append({"d": "/".join(place), "t": row["timepoint"], "s": name,
+                               "e": target, "b": 10, "h": 50})  # fmt: skip
+                people = [round(100 * risk) for risk in risks.get(place, [])]
+                expected.append((f"The difference is {estimate(row)} ({limits(row)}) ", people))
+    for (_, _, sentence, caption), (words, people) in zip(
+        page.evaluate(SHOWN, states), expected, strict=True
+    ):
+        assert words in sentence
+        if people:
+            gain = people[1] - people[0]
+            assert f"Of 100 people {min(people)} have" in caption
+            assert (f" {abs(gain)} {'more' if gain > 0 else 'fewer'} with" in caption) == bool(gain)
+        else:
+            assert caption.startswith("No picture")
 
 
 def test_its_state_is_in_the_address_and_comes_back(visit):
