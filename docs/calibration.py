@@ -46,6 +46,8 @@ MODELS = (
     ("any_adverse_event", "nuts", "counts given totals"),
     ("any_adverse_event_robust", "exact", "beta-binomial arms"),
 )
+#: Between parts of a line of JSON.
+_TIGHT = (",", ":")
 FOLDER = Path(__file__).parent
 
 
@@ -79,7 +81,7 @@ def main() -> None:
 
 def one_a_line(done: dict[str, Any]) -> str:
     """Return JSON with a model a line."""
-    lines = (f"{json.dumps(label)}: {json.dumps(of)}" for label, of in done.items())
+    lines = (f"{json.dumps(label)}: {json.dumps(of, separators=_TIGHT)}" for label, of in done.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -101,7 +103,7 @@ def places(table: pd.DataFrame) -> dict[str, list[float]]:
     found = {}
     for (variable, label), some in table.groupby(["variable", "label"], sort=False):
         counted, _ = np.histogram(some["below"], np.linspace(0, 1, TWENTIETHS + 1))
-        found[f"{variable} {label}".strip()] = (counted / len(some)).round(5).tolist()
+        found[f"{variable} {label}".strip()] = (counted / len(some)).round(3).tolist()
     return found
 
 

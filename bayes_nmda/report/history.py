@@ -38,10 +38,12 @@ if TYPE_CHECKING:
 
 #: What an entry keeps of a summary of findings: names, counts, and numbers with their errors.
 _COUNTS: Final = ("trials", "participants")
-_KEPT: Final = ("effect", "rd", "prob_benefit_", "prob_harm_")
+_KEPT: Final = ("effect", "rd", "prob_")
 _SKIPPED: Final = ("lower", "upper", "prior", "new_trial")
 #: Significant digits of a number that is kept.
-_DIGITS: Final = 6
+_DIGITS: Final = 4
+#: Hexadecimal digits of a digest that is kept: enough to see that a file changed.
+_SHORT: Final = 6
 #: Reports that are kept; older ones give way.
 RETAINED: Final = 200
 #: Change of a probability that is worth a word.
@@ -180,8 +182,15 @@ def summary_of(table: str) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*KEY, *kept])
     for row in rows:
-        writer.writerow([*(row.get(name, "") for name in KEY), *(row[name] for name in kept)])
+        writer.writerow(
+            [*(row.get(name, "") for name in KEY), *(_short(row[name]) for name in kept)]
+        )
     return text.getvalue()
+
+
+def _short(text: str) -> str:
+    """Return a number with the digits that a change is judged by."""
+    return f"{float(text):.{_DIGITS}g}" if text else ""
 
 
 def _is_kept(name: str) -> bool:
@@ -207,7 +216,7 @@ def entry_of(manifest: Mapping[str, Any], table: str, day: str, said: Sequence[s
         version=manifest["version"],
         key=manifest["key"],
         commit=manifest["commit"],
-        inputs={k: v[:16] for k, v in manifest["inputs"].items() if _of_project(k)},
+        inputs={k: v[:_SHORT] for k, v in manifest["inputs"].items() if _of_project(k)},
         code=_digest(manifest["code"]),
         series=dict(series(manifest["versions"])),
         summary=summary_of(table),
@@ -239,7 +248,8 @@ def keep(entry: Entry) -> Path | None:
         return None
     same_day = sum(one.date == entry.date for one in known)
     path = folder() / f"{entry.report}.{entry.date}.{same_day:03d}.{entry.key[:8]}.json"
-    text = json.dumps(asdict(entry), ensure_ascii=False, indent=1) + "\n"
+    parts = (f"{json.dumps(k)}: {_line(v)}" for k, v in asdict(entry).items())
+    text = "{\n" + ",\n".join(parts) + "\n}\n"
     try:
         folder().mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -253,6 +263,10 @@ def keep(entry: Entry) -> Path | None:
     for old in sorted(folder().glob(f"{entry.report}.*.json"))[:-RETAINED]:
         old.unlink(missing_ok=True)
     return path
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def today() -> str:
@@ -290,7 +304,7 @@ def told(definition: ReportDefinition, key: str, inputs: Mapping[str, str], tabl
 
 def _moved_inputs(last: Entry, inputs: Mapping[str, str]) -> list[str]:
     """Return the files, the code and the series of packages that are not those of an entry."""
-    mine = {name: digest[:16] for name, digest in inputs.items() if _of_project(name)}
+    mine = {name: digest[:_SHORT] for name, digest in inputs.items() if _of_project(name)}
     now = series(versions())
     return [
         *(name for name in mine if last.inputs.get(name) != mine[name]),
@@ -364,7 +378,7 @@ def _as_it_was(last: Entry) -> Iterator[Path]:
         old = Path(place)
         known = {f"{kind}/{k}": v for kind in ("data", "models") for k, v in
                  digest_of(old / kind, "*").items()}  # fmt: skip
-        other = [n for n, d in last.inputs.items() if n in known and known[n][:16] != d]
+        other = [n for n, d in last.inputs.items() if n in known and known[n][:_SHORT] != d]
         if other:
             raise _UnknownError(f"{other[0]} of that commit is not the file it was made of")
         (old / "reports").mkdir()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Significant digits of a CSV file: more than any Monte Carlo error supports.
 _FLOAT: Final = "%.6g"
 #: Numbers of a model that the table of engines shows, of some hundred that are compared.
-_FARTHEST: Final = 10
+_FARTHEST: Final = 5
 #: Answers of more rows are a grid of questions: as CSV alone.
 _GRID: Final = 40
 #: Text that a spreadsheet would compute; a number is none.
@@ -96,10 +96,14 @@ def lines(content: Content, section: Section) -> pd.DataFrame:
 
 
 def gates(content: Content) -> pd.DataFrame:
-    """Return every gate of every model."""
+    """Return every gate of every model, a row a quantity, a column a gate.
+
+    All of them passed, or there were no report; what a model allows stands in its file.
+    """
     tables = [fit.gates.assign(model=fit.spec.name) for fit in content.fits]
     joined = pd.concat(tables, ignore_index=True)
-    return joined[["model", *[name for name in joined.columns if name != "model"]]]
+    wide = joined.pivot_table("value", ["model", "quantity"], "gate", sort=False)
+    return wide.reset_index()
 
 
 def gate_summary(content: Content) -> pd.DataFrame:

@@ -165,7 +165,8 @@ def _panel(
     axes.set(xlim=(-0.5, len(section.at_most) - 0.5), ylim=(len(section.at_least) - 0.5, -0.5))
     axes.set_title(title)
     axes.set_xticks(range(len(section.at_most)), [f"{1000 * x:g}" for x in section.at_most])
-    axes.tick_params(length=0, labelleft=axes.get_subplotspec().is_first_col())  # type: ignore[union-attr]  # a panel of a grid has a place in it
+    place = axes.get_subplotspec()
+    axes.tick_params(length=0, labelleft=place is None or place.is_first_col())
     bare(axes)
 
 
