@@ -81,7 +81,9 @@ def main() -> None:
 
 def one_a_line(done: dict[str, Any]) -> str:
     """Return JSON with a model a line."""
-    lines = (f"{json.dumps(label)}: {json.dumps(of, separators=_TIGHT)}" for label, of in done.items())
+    lines = (
+        f"{json.dumps(label)}: {json.dumps(of, separators=_TIGHT)}" for label, of in done.items()
+    )
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

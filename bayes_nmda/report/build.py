@@ -296,9 +296,7 @@ def _files(content: Content, found: dict[str, str], past: Told) -> dict[str, str
         **pages,
         # the HTML page holds every figure itself: files are those that Markdown links to
         **{name: svg for name, svg in files.items() if f"({name})" in str(pages["report.md"])},
-        **{
-            f"tables/{name}": text for name, text in tables.files(content, loo, found, past).items()
-        },
+        **{f"tables/{name}": text for name, text in tables.files(content, loo, past).items()},
     }
 
 

@@ -15,7 +15,6 @@ from bayes_nmda.report.findings import headline_column
 from bayes_nmda.report.forest import forest, limits
 from bayes_nmda.report.history import history_figure
 from bayes_nmda.report.numbers import comparator_words, partition_words
-from bayes_nmda.report.scenarios import scenario_figure
 from bayes_nmda.report.sections import KINDS
 from bayes_nmda.report.sections.primary import FIRST
 
@@ -35,7 +34,6 @@ DATA: Final = {
     "missing-evidence": "missing_evidence",
     "next-trial": "next_trial",
     "evidence-map": "evidence_map",
-    "scenarios": "scenarios",
     "influence": "influence",
     "posterior-predictive": "predicted",
     "ranks": "gates",
@@ -87,7 +85,6 @@ def _drawn(content: Content) -> Iterator[Figure]:
     for section in content.definition.sections:
         yield from KINDS[section.kind].figures(content)
     yield evidence_figure(content.answers["evidence_map"], content.trials_with_numbers)
-    yield scenario_figure(content)
     influence = influence_figure(content)
     if influence is not None:
         yield influence

@@ -143,15 +143,6 @@ def document(values: Mapping[str, Any], figures: Mapping[str, Figure]) -> dict[s
             for spec in (content.primary.spec, *values["bases"])
         ],
         "diagnostics": _diagnostics(values, figures),
-        "checklists": [
-            {
-                "title": f"{one.name}: {one.answered} of {len(one.items)} answered",
-                "heads": ["Item", "Asks", "Answered by"],
-                "widths": [0.6, 4, 4.5],
-                "rows": [[item.number, item.asks, item.answer] for item in one.items],
-            }
-            for one in values["checklists"]
-        ],
         "changes": values["past"].sentences(),
         "past": [_item(figures["history-headline"])] if "history-headline" in figures else [],
         "trials": {
@@ -295,7 +286,7 @@ def _drawn(content: Content, figures: Mapping[str, Figure]) -> list[dict[str, An
             "next_trial": ("next-trial",),
         }.get(section.kind, ())
     ]
-    parts += [("Evidence map", "evidence-map"), ("Other priors and models", "scenarios")]
+    parts += [("Evidence map", "evidence-map")]
     parts += [("Without one trial", "influence")]
     found: dict[str, list[dict[str, str]]] = {}
     for title, start in parts:

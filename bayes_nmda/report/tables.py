@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
-from bayes_nmda.report import findings, history, provenance
+from bayes_nmda.report import findings, history
 from bayes_nmda.report.checklists import checklists
 from bayes_nmda.report.computation import LeaveOneOut, predicted
 from bayes_nmda.report.findings import headline_column, line_row
@@ -35,7 +34,7 @@ _FLOAT: Final = "%.6g"
 #: Numbers of a model that the table of engines shows, of some hundred that are compared.
 _FARTHEST: Final = 5
 #: Answers of more rows are a grid of questions: as CSV alone.
-_GRID: Final = 40
+_GRID: Final = 20
 #: Text that a spreadsheet would compute; a number is none.
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]+$)")
 
@@ -238,9 +237,7 @@ def summary(content: Content) -> str:
     return _csv(findings.table(content))
 
 
-def files(
-    content: Content, loo: LeaveOneOut, inputs: Mapping[str, str], past: Told
-) -> dict[str, str]:
+def files(content: Content, loo: LeaveOneOut, past: Told) -> dict[str, str]:
     """Return the text of every table file by its name below ``tables/``."""
     answers = dict(content.answers)
     answers |= {f"pooling_{kind}": one.answer for kind, one in content.pooled.items()}
@@ -266,9 +263,7 @@ def files(
             for one in checklists(content)
             for item in one.items
         ),
-        "fits": pd.DataFrame(provenance.models(content)),
         "history": pd.DataFrame(history.table(past, headline_column(content.primary.spec))),
-        "inputs": pd.DataFrame(sorted(inputs.items()), columns=["file", "sha256"]),
         "engines": farthest(content.engines),
         "decisions": content.trials.decisions,
         "leave_one_out": pd.DataFrame(
@@ -290,6 +285,9 @@ def files(
         frames["next_trial"] = content.planned.table()
     frames |= {name: answer.table for name, answer in answers.items()}
     written = {}
+    for name, answer in answers.items():
+        if len(answer.records) > _GRID:  # what is the same at every size stands elsewhere
+            frames[name] = frames[name].drop(columns="flags", errors="ignore")
     for name, frame in frames.items():
         written[f"{name}.csv"] = _csv(frame)
     for name, answer in answers.items():
