@@ -22,7 +22,7 @@ from joblib import cpu_count
 
 import bayes_nmda as nmda
 from bayes_nmda.query.calibration import calibration, coverage, flatness, reliability
-from bayes_nmda.report.style import drawing
+from bayes_nmda.report.style import drawing, looks_once
 
 SETS, NUTS_SETS, SEED = 1000, 200, 20261130
 TWENTIETHS = 20
@@ -100,12 +100,12 @@ def write(done: dict[str, Any]) -> None:
     draw([done[label] for label in labels])
 
 
-def places(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Return the share of truths in each twentieth of the posterior, by quantity."""
+def places(table: pd.DataFrame) -> dict[str, list[int]]:
+    """Return the number of truths in each twentieth of the posterior, by quantity."""
     found = {}
     for (variable, label), some in table.groupby(["variable", "label"], sort=False):
         counted, _ = np.histogram(some["below"], np.linspace(0, 1, TWENTIETHS + 1))
-        found[f"{variable} {label}".strip()] = (counted / len(some)).round(3).tolist()
+        found[f"{variable} {label}".strip()] = counted.tolist()
     return found
 
 
@@ -140,7 +140,9 @@ def draw(models: list[dict[str, Any]]) -> None:
     )  # fmt: skip
     edges = np.linspace(0, 1, TWENTIETHS + 1)
     for model, (left, right) in zip(models, axes, strict=True):
-        gaps = np.array([[0, *np.cumsum(shares)] for shares in model["places"].values()]) - edges
+        gaps = (
+            np.array([[0, *np.cumsum(n)] for n in model["places"].values()]) / model["sets"] - edges
+        )
         left.fill_between(edges, gaps.min(axis=0), gaps.max(axis=0), color="#1f5c99", alpha=0.6)
         # behind all quantities: where a Kolmogorov-Smirnov test of one quantity rejects at 5 %
         half = np.full(len(edges), 1.36 / np.sqrt(model["sets"]))
@@ -161,7 +163,9 @@ def draw(models: list[dict[str, Any]]) -> None:
     axes[-1][0].set_xlabel("posterior probability below the truth")
     axes[-1][1].set_xlabel("said")
     alt = "Places of truths less a uniform distribution, and how often probabilities came true."
-    (FOLDER / "calibration.svg").write_text(drawing(figure, "calibration", alt), encoding="utf-8")
+    (FOLDER / "calibration.svg").write_text(
+        looks_once(drawing(figure, "calibration", alt)), encoding="utf-8"
+    )
     plt.close(figure)
 
 

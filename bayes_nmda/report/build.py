@@ -287,11 +287,12 @@ def _files(content: Content, found: dict[str, str], past: Told) -> dict[str, str
     from bayes_nmda.report.computation import leave_one_out
     from bayes_nmda.report.figures import figures
     from bayes_nmda.report.render import render
+    from bayes_nmda.report.style import looks_once
 
     drawn = figures(content, past)
     loo = leave_one_out(content.primary.tree)
     pages = render(content, drawn, loo, found, past)
-    files = {f"figures/{name}.svg": figure.svg for name, figure in drawn.items()}
+    files = {f"figures/{name}.svg": looks_once(figure.svg) for name, figure in drawn.items()}
     return {
         **pages,
         # the HTML page holds every figure itself: files are those that Markdown links to

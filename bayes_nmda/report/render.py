@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections import Counter
 from hashlib import sha256
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +34,7 @@ from bayes_nmda.report.sections.outcomes import size_of
 from bayes_nmda.report.sections.primary import FIRST
 from bayes_nmda.report.sections.uncertainty import range_words
 from bayes_nmda.report.staleness import TEMPLATE_FOLDER
+from bayes_nmda.report.style import looks_once
 from bayes_nmda.report.summary import summary, unreported
 from bayes_nmda.report.trials import linked, trial_rows
 
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
 #: What begins a link or an image, code, or ends a cell, in Markdown.
 _MARKUP: Final = re.compile(r"[|`\[\]]")
-#: A look that drawings have no more often stays beside what it is of.
-_OFTEN: Final = 3
 #: Template of each page.
 PAGES: Final = {"index.html": "report.html.j2", "report.md": "report.md.j2"}
 
@@ -163,7 +161,7 @@ def render(
         page: _unbroken(made.get_template(template).render(values))
         for page, template in PAGES.items()
     }
-    pages["index.html"] = _shared(linked(pages["index.html"], values["trials"]))
+    pages["index.html"] = looks_once(linked(pages["index.html"], values["trials"]))
     return {**pages, "report.pdf": paper(values, figures)}
 
 
@@ -171,28 +169,6 @@ def _unbroken(text: str) -> str:
     """Return the text with numbers held to their per-cent sign; a script stays as it is signed."""
     page, tag, script = text.partition("<script")
     return page.replace(" %", f"{NBSP}%") + tag + script
-
-
-def _shared(page: str) -> str:
-    """Return a page in which looks that its drawings repeat stand once, as rules of its style."""
-    drawing, look = r"<svg\b.*?</svg>", r' style="([^"]+)"'
-    seen = Counter(
-        found for one in re.findall(drawing, page, re.DOTALL) for found in re.findall(look, one)
-    )
-    names = {style: f"s{n}" for n, (style, times) in enumerate(seen.items()) if times > _OFTEN}
-    rules = [f".{name}{{{style}}}" for style, name in names.items()]
-
-    def shorter(found: re.Match[str]) -> str:
-        text = re.sub(
-            look, lambda one: f' class="{names[one[1]]}"' if one[1] in names else one[0], found[0]
-        )
-        for clip in dict.fromkeys(re.findall(r'clip-path="url\(#([^)]+)\)"', text)):
-            rules.append(f".c-{clip}{{clip-path:url(#{clip})}}")
-            text = text.replace(f'clip-path="url(#{clip})"', f'class="c-{clip}"')
-        return re.sub(r'class="([^"]*)" class="([^"]*)"', r'class="\1 \2"', text)
-
-    page = re.sub(drawing, shorter, page, flags=re.DOTALL)
-    return page.replace("</style>", "".join(rules) + "\n</style>", 1)
 
 
 def context(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ SMALL: Final = 9.0
 #: Pixels of the smallest text of a drawing on any screen; a narrower screen scrolls.
 _READABLE: Final = 12.0
 
+#: A look that drawings have no more often stays beside what it is of.
+_OFTEN: Final = 3
 #: Of all text of a drawing.
 _FONT: Final = "font-family:'DejaVu Sans',Verdana,sans-serif;"
 _SETTINGS: Final[Any] = {  # Matplotlib types each key apart
@@ -151,6 +154,28 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
     text = re.sub(r"(\d\d\.\d)\d", r"\1", text)
     text = re.sub(r' d="([^"]*)"', lambda found: f' d="{_relative(found[1])}"', text)
     return re.sub(r">\s+<", ">\n<", _without_bare_groups(text)).strip() + "\n"
+
+
+def looks_once(page: str) -> str:
+    """Return a page, or a drawing, in which looks that are repeated stand once, as rules of style."""
+    drawing, look = r"<svg\b.*?</svg>", r' style="([^"]+)"'
+    seen = Counter(
+        found for one in re.findall(drawing, page, re.DOTALL) for found in re.findall(look, one)
+    )
+    names = {style: f"s{n}" for n, (style, times) in enumerate(seen.items()) if times > _OFTEN}
+    rules = [f".{name}{{{style}}}" for style, name in names.items()]
+
+    def shorter(found: re.Match[str]) -> str:
+        text = re.sub(
+            look, lambda one: f' class="{names[one[1]]}"' if one[1] in names else one[0], found[0]
+        )
+        for clip in dict.fromkeys(re.findall(r'clip-path="url\(#([^)]+)\)"', text)):
+            rules.append(f".c-{clip}{{clip-path:url(#{clip})}}")
+            text = text.replace(f'clip-path="url(#{clip})"', f'class="c-{clip}"')
+        return re.sub(r'class="([^"]*)" class="([^"]*)"', r'class="\1 \2"', text)
+
+    page = re.sub(drawing, shorter, page, flags=re.DOTALL)
+    return page.replace("</style>", "".join(rules) + "\n</style>", 1)
 
 
 def _numbered(text: str, name: str) -> str:
