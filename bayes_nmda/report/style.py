@@ -157,7 +157,7 @@ def drawing(figure: Canvas, name: str, alt: str) -> str:
 
 
 def looks_once(page: str) -> str:
-    """Return a page, or a drawing, in which looks that are repeated stand once, as rules of style."""
+    """Return a page, or a drawing, in which repeated looks stand once, as rules of style."""
     drawing, look = r"<svg\b.*?</svg>", r' style="([^"]+)"'
     seen = Counter(
         found for one in re.findall(drawing, page, re.DOTALL) for found in re.findall(look, one)
