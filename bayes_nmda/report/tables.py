@@ -34,7 +34,7 @@ _FLOAT: Final = "%.6g"
 #: Numbers of a model that the table of engines shows, of some hundred that are compared.
 _FARTHEST: Final = 5
 #: Answers of more rows are a grid of questions: as CSV alone.
-_GRID: Final = 20
+_GRID: Final = 30
 #: Text that a spreadsheet would compute; a number is none.
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]+$)")
 
