@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numba
+import numpy as np
 
 _SQRT_HALF = math.sqrt(0.5)
 #: Seconds; reading compiled code from disk takes less.
@@ -61,6 +62,15 @@ def patient(function: Callable[..., Any]) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+@compiled
+def zero() -> int:
+    """Return 0 to count from.
+
+    For the literal numba would compile all that is called with it once more.
+    """
+    return int(np.int64(0))
 
 
 @compiled

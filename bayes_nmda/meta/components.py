@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from bayes_nmda.meta.atoms import ATOM_ABOVE, moment_exists, posterior_exponent
-from bayes_nmda.meta.compiled import compiled
+from bayes_nmda.meta.compiled import compiled, zero
 from bayes_nmda.meta.joining import (
     MEAN,
     RUN_LENGTH,
@@ -131,7 +131,7 @@ def posterior(
     most = _JOINED * prune * total
     run = np.zeros(RUN_LENGTH)
     out = np.empty((blocks.shape[0] * ORDER * points, 4))
-    count = 0
+    count = zero()
     shift_1 = 0.0
     shift_2 = 0.0
     within = 0.0

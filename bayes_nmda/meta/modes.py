@@ -112,8 +112,8 @@ def find_modes(
         height[count] = log_height(x[count], effects, variances, mu_prior, tau_prior)
         count += 1
     while height[start] >= height[start + 1] and x[start] > -_REACH and count < x.size:
-        x[1 : count + 1] = x[:count].copy()
-        height[1 : count + 1] = height[:count].copy()
+        for j in range(count, 0, -1):
+            x[j], height[j] = x[j - 1], height[j - 1]
         x[0] = x[1] - 1.0
         height[0] = log_height(x[0], effects, variances, mu_prior, tau_prior)
         count += 1

@@ -175,7 +175,7 @@ def fill_panel(
     high = 0.0
     higher = 0.0
     series = 0.0
-    edge = end if leftwards else start
+    edge, ends = (end, AT_END) if leftwards else (start, AT_START)
     if linear:
         slope = -math.log(tau_0)
     elif upper == math.inf:
@@ -201,7 +201,7 @@ def fill_panel(
         mass += node_mass
         high += density * COEFFICIENTS[ORDER - 1, j]
         higher += density * COEFFICIENTS[ORDER - 2, j]
-        series += density * (AT_END[j] if leftwards else AT_START[j])
+        series += density * ends[j]
     out[0, LINEAR], out[0, START], out[0, END] = 1.0 if linear else 0.0, start, end
     out[0, TAU_START] = start if linear else tau_at(x_0 + start, upper)
     out[0, PANEL_MASS] = mass

@@ -23,7 +23,7 @@ from bayes_nmda.meta.atoms import (
     posterior_exponent,
     powered_beyond,
 )
-from bayes_nmda.meta.compiled import compiled
+from bayes_nmda.meta.compiled import compiled, zero
 from bayes_nmda.meta.likelihood import conditional
 from bayes_nmda.meta.modes import data_scale, find_modes
 from bayes_nmda.meta.nodes import REF_MEAN, REF_TAU, REF_X, scratch
@@ -122,40 +122,36 @@ def march(
     sign = -1.0 if leftwards else 1.0
     place = start
     halvings = 0
+    tried = False  # whether one panel to the end of tau's range was looked at from here
     at_edge = log_change_at(place, ref, residuals, variances, weights, mu_prior, tau_prior, work)
     while True:
         if count + 2 >= blocks.shape[0]:
-            larger = np.empty((2 * blocks.shape[0], ORDER + 1, 5))
-            larger[:count] = blocks[:count]
-            blocks = larger
+            blocks = first_panels(blocks, count, 2 * blocks.shape[0])
         block = blocks[count]
         tau = tau_at(ref[REF_X] + place, upper)
-        if stop == -math.inf and finite_at_zero(tau_prior) and tau <= smooth:
-            rest = fill_panel(
-                block, True, 0.0, tau, True, at_edge, ref, residuals, variances, weights,
-                mu_prior, tau_prior, work,
-            )  # fmt: skip
-            if rest <= _RESOLVED * totals[0]:
-                totals[0] += block[0, PANEL_MASS]
-                return blocks, count + 1
-        if stop == math.inf and tau >= 0.5 * upper:
-            rest = fill_panel(
-                block, True, tau, upper, False, at_edge, ref, residuals, variances, weights,
-                mu_prior, tau_prior, work,
-            )  # fmt: skip
-            if rest <= _RESOLVED * totals[0]:
-                totals[0] += block[0, PANEL_MASS]
-                return blocks, count + 1
         # Squares of tau stay within the range of doubles.
-        width = min(width, max(_REACH + _BEYOND - sign * (ref[REF_X] + place), _BEYOND))
-        end = place + sign * width
+        widened = min(width, max(_REACH + _BEYOND - sign * (ref[REF_X] + place), _BEYOND))
+        end = place + sign * widened
         last = sign * (stop - end) <= 0.0
         if last:
             end = stop
+        to_zero = stop == -math.inf and finite_at_zero(tau_prior) and tau <= smooth
+        to_bound = stop == math.inf and tau >= 0.5 * upper
+        linear = not tried and (to_zero or to_bound)
+        low, high = min(place, end), max(place, end)
+        if linear:
+            low, high = (0.0, tau) if to_zero else (tau, upper)
         rest = fill_panel(
-            block, False, min(place, end), max(place, end), leftwards, at_edge, ref, residuals,
-            variances, weights, mu_prior, tau_prior, work,
+            block, linear, low, high, leftwards, at_edge, ref, residuals, variances, weights,
+            mu_prior, tau_prior, work,
         )  # fmt: skip
+        if linear:
+            if rest <= _RESOLVED * totals[0]:
+                totals[0] += block[0, PANEL_MASS]
+                return blocks, count + 1
+            tried = True
+            continue
+        width = widened
         if not rest <= _RESOLVED * totals[0] and halvings < _HALVINGS:
             width *= better_width(rest, totals[0], 0.9)
             halvings += 1
@@ -184,6 +180,7 @@ def march(
         totals[2] += moment_2
         count += 1
         place = end
+        tried = False
         at_edge = log_change_at(
             place, ref, residuals, variances, weights, mu_prior, tau_prior, work
         )
@@ -258,7 +255,7 @@ def tau_rule(
     residuals = effects - ref[REF_MEAN]
     weights = 1.0 / (variances + ref[REF_TAU] ** 2)
     blocks: Array = np.empty((24, ORDER + 1, 5))
-    count = 0
+    count = zero()
     totals = np.zeros(3)
     work = scratch()
     totals[0] = 0.25 * widths[best]
@@ -270,18 +267,44 @@ def tau_rule(
         left = valleys[i - 1] - ref[REF_X] if i > 0 else -math.inf
         right = valleys[i] - ref[REF_X] if i < places.size - 1 else math.inf
         width = min(0.7 * widths[i], _WIDEST)
-        blocks, count = march(
-            blocks, count, offset, right, False, width, totals, ref, effects, residuals,
-            variances, weights, mu_prior, tau_prior, work,
-        )  # fmt: skip
-        totals[0] -= guess
-        guess = 0.0
-        blocks, count = march(
-            blocks, count, offset, left, True, width, totals, ref, effects, residuals,
-            variances, weights, mu_prior, tau_prior, work,
-        )  # fmt: skip
-    order = np.argsort(blocks[:count, 0, TAU_START])
-    return blocks[:count][order], ref
+        for side in range(2):
+            leftwards = side == 1
+            blocks, count = march(
+                blocks, count, offset, left if leftwards else right, leftwards, width, totals,
+                ref, effects, residuals, variances, weights, mu_prior, tau_prior, work,
+            )  # fmt: skip
+            totals[0] -= guess
+            guess = 0.0
+    return in_order(blocks, count), ref
+
+
+@compiled
+def first_panels(blocks: Array, count: int, room: int) -> Array:
+    """Return the first panels, with room for more."""
+    larger = np.empty((room, ORDER + 1, 5))
+    for i in range(count):
+        for j in range(ORDER + 1):
+            for column in range(5):
+                larger[i, j, column] = blocks[i, j, column]
+    return larger
+
+
+@compiled
+def in_order(blocks: Array, count: int) -> Array:
+    """Return the first panels in the order of tau."""
+    places = np.empty(count, np.int64)
+    for i in range(count):  # panels come in stretches that are in order, forwards or backwards
+        j = i
+        while j > 0 and blocks[places[j - 1], 0, TAU_START] > blocks[i, 0, TAU_START]:
+            places[j] = places[j - 1]
+            j -= 1
+        places[j] = i
+    out = np.empty((count, ORDER + 1, 5))
+    for i in range(count):
+        for j in range(ORDER + 1):
+            for column in range(5):
+                out[i, j, column] = blocks[places[i], j, column]
+    return out
 
 
 @compiled

@@ -51,7 +51,8 @@ def with_rule(prior: Array, effects: Array) -> Array:
         first -= 1
     count = last - first + 1
     out = np.empty(_HEADER + 2 * count)
-    out[: SCALE + 1] = prior[: SCALE + 1]
+    for j in range(SCALE + 1):
+        out[j] = prior[j]
     if half > 1e3:  # Stirling's series, DLMF 5.11.1; the difference below would cancel
         constant = 0.5 * math.log(half) - 1.0 / (12.0 * half) - _LOG_2PI
     else:
