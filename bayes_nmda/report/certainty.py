@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from bayes_nmda.report.limitations import judgements_of
 from bayes_nmda.report.numbers import JUDGEMENTS
 from bayes_nmda.report.sections.outcomes import size_of
-from bayes_nmda.report.sections.primary import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.definition import Judgement
     from bayes_nmda.report.fits import Fit, Record
-    from bayes_nmda.report.review import Review
+    from bayes_nmda.report.sections.outcomes import Line
 
 NOT_JUDGED: Final = "not judged"
 #: Who judged where the review did.
@@ -71,61 +70,39 @@ class Certainty:
         return f"{self.overall} ({self.by})" if self.by else self.overall
 
 
-def certainty(
-    content: Content,
-    fit: Fit,
-    *,
-    cell: str,
-    mean: Record,
-    new: Record,
-    review: Review | None,
-) -> Certainty:
-    """Return the certainty of the mean effect of one cell.
+def certainty(content: Content, line: Line) -> Certainty:
+    """Return the certainty of the leading estimate of one line.
 
     Parameters
     ----------
     content
         The report, with the judgements of its definition.
-    fit
-        The model.
-    cell
-        Label of the cell in it.
-    mean, new
-        Records of the mean effect and of a new trial, on one scale.
-    review
-        The review beside it.
+    line
+        Its mean effect and new trial are on one scale, that of the threshold.
 
     References
     ----------
     Guyatt et al. 2025, BMJ 389:e081904 (Core GRADE 2: certainty is rated down for imprecision where
     the interval crosses the threshold of interest).
     """
-    size = threshold(content, fit)
-    unit = "in 1000" if fit.counts else fit.spec.unit
-    shown = f"{1000 * size:.0f}" if fit.counts else f"{size:g}"
-    limit = f"{shown} {unit}"
+    outcome = content.outcomes[line.model]
+    fit, size = outcome.fit, size_of(outcome)
+    limit = f"{1000 * size:.0f} in 1000" if fit.counts else f"{size:g} {fit.spec.unit}"
     stated = {
         one.domain: one
         for one in content.definition.judgements
-        if (one.model, one.cell) == (fit.spec.name, cell)
+        if (one.model, one.cell) == (line.model, line.label)
     }
     domains = (
-        _imprecision(mean, size, limit),
-        _inconsistency(mean, new, size, limit),
-        *(_judged(content, fit, cell, domain, stated) for domain in JUDGED),
+        _imprecision(line.lead, size, limit),
+        _inconsistency(line.lead, line.new, size, limit),
+        *(_judged(content, fit, line.label, domain, stated) for domain in JUDGED),
     )
     if "overall" in stated:
         return Certainty(stated["overall"].judgement, stated["overall"].by, domains)
-    if review is not None and review.certainty:
-        return Certainty(review.certainty, REVIEWERS, domains)
+    if line.review is not None and line.review.certainty:
+        return Certainty(line.review.certainty, REVIEWERS, domains)
     return Certainty(NOT_JUDGED, "", domains)
-
-
-def threshold(content: Content, fit: Fit) -> float:
-    """Return the smallest effect that matters: the declared one whose probability is told."""
-    if fit.spec.name == content.primary.spec.name:
-        return fit.spec.thresholds.benefit_sizes[FIRST]
-    return size_of(content.outcomes[fit.spec.name])
 
 
 def _crossed(record: Record, size: float) -> int:

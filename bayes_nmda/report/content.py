@@ -22,12 +22,11 @@ from bayes_nmda.report.sections.next_trial import Planned
 from bayes_nmda.report.sections.outcomes import Line, Outcome, outcome_of
 from bayes_nmda.report.sections.primary import (
     FIRST,
-    Cell,
     Contrast,
     Scenario,
     ask,
-    primary_cells,
     primary_contrasts,
+    primary_outcome,
     scenario,
 )
 from bayes_nmda.report.sections.tradeoff import Tradeoffs, tradeoffs
@@ -47,10 +46,10 @@ class Content:
 
     Attributes
     ----------
-    cells, contrasts, scenarios
+    contrasts, scenarios
         Of the primary analysis.
     outcomes
-        Every model of another section, by name.
+        The primary model and every model of another section, by name.
     answers
         Answers that become tables, by name of the table.
     tradeoffs
@@ -70,7 +69,6 @@ class Content:
     primary: Fit
     fits: tuple[Fit, ...]
     trials: TrialData
-    cells: tuple[Cell, ...]
     contrasts: tuple[Contrast, ...]
     scenarios: tuple[Scenario, ...]
     outcomes: Mapping[str, Outcome]
@@ -85,6 +83,11 @@ class Content:
     explorer: Explorer | None = None
 
     @property
+    def cells(self) -> tuple[Line, ...]:
+        """The lines of the primary analysis, in the order of its model."""
+        return self.outcomes[self.primary.spec.name].lines
+
+    @property
     def partitions(self) -> list[str]:
         """Every drug and route that some model compares with the reference, in order."""
         words = load_vocabulary()
@@ -92,7 +95,7 @@ class Content:
         labels |= {line.partition for line in self.lines() if line.comparator == words.reference}
         return sorted(labels, key=lambda label: [words.order(x) for x in label.split("/")])
 
-    def cells_of(self, partition: str) -> list[Cell]:
+    def cells_of(self, partition: str) -> list[Line]:
         """Return the cells of the primary analysis of one partition, in order of time."""
         return [cell for cell in self.cells if cell.partition == partition]
 
@@ -190,13 +193,13 @@ def gather(
     answers = ask(primary, first.curve)
     by_name = {fit.spec.name: fit for fit in fits}
     others = [fit for fit in fits if fit.spec.name not in first.models]
-    outcomes = {fit.spec.name: outcome_of(fit, trials) for fit in others}
+    outcomes = {primary.spec.name: primary_outcome(primary, answers, trials)}
+    outcomes |= {fit.spec.name: outcome_of(fit, trials) for fit in others}
     return Content(
         definition=definition,
         primary=primary,
         fits=tuple(fits),
         trials=trials,
-        cells=tuple(primary_cells(primary, answers, trials)),
         contrasts=tuple(primary_contrasts(primary, answers["shrinkage"])),
         scenarios=tuple(scenario(by_name[model]) for model in first.models),
         outcomes=outcomes,

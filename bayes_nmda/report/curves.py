@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bayes_nmda.query import Answer
     from bayes_nmda.report.content import Content
-    from bayes_nmda.report.sections.primary import Cell
+    from bayes_nmda.report.sections.outcomes import Line
 
 _HEIGHT: Final = 2.7
 
@@ -43,7 +43,7 @@ def threshold_curves(content: Content, partition: str, words: str) -> Figure:
     marks = spec.thresholds.benefit_sizes
     alt = f"{words}: " + "; ".join(
         f"{cell.timepoint}, "
-        + ", ".join(f"at least {x:g}: {chance(cell.chances['mean', x])}" for x in marks)
+        + ", ".join(f"at least {x:g}: {chance(cell.chances['benefit', x])}" for x in marks)
         for cell in cells
     )
     with canvas(COLUMN, _HEIGHT) as figure:
@@ -70,7 +70,7 @@ def threshold_curves(content: Content, partition: str, words: str) -> Figure:
     return Figure(name, svg, words, alt, wide=False)
 
 
-def _curve(answer: Answer, cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _curve(answer: Answer, cell: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows = [
         (record["at_least"], record["probability"], record["prior_probability"])
         for record in answer.records
@@ -90,9 +90,9 @@ def prior_and_posterior(content: Content, partition: str, words: str) -> Figure:
     grid = 5 * step(high - low) * np.linspace(-1, 1, 101)
     digits = places(high - low)
     alt = f"{words}: density of the mean effect; " + "; ".join(
-        f"{cell.timepoint} 95 % from {cell.mean['lower']:.{digits}f} to "
-        f"{cell.mean['upper']:.{digits}f}, prior {cell.mean['prior_lower']:.{digits}f} to "
-        f"{cell.mean['prior_upper']:.{digits}f} {spec.unit}"
+        f"{cell.timepoint} 95 % from {cell.lead['lower']:.{digits}f} to "
+        f"{cell.lead['upper']:.{digits}f}, prior {cell.lead['prior_lower']:.{digits}f} to "
+        f"{cell.lead['prior_upper']:.{digits}f} {spec.unit}"
         for cell in cells
     )
     name = identifier("prior-posterior", partition)

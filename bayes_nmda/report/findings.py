@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bayes_nmda.report.fits import Record
     from bayes_nmda.report.review import Review
     from bayes_nmda.report.sections.outcomes import Line, Outcome
-    from bayes_nmda.report.sections.primary import Cell
     from bayes_nmda.spec.spec import ModelSpec
 
 _RISK: Final = (
@@ -47,7 +46,7 @@ class Finding:
     """
 
     partition: str
-    primary: tuple[Cell, ...]
+    primary: tuple[Line, ...]
     harms: Mapping[str, Line | None]
     responses: tuple[Line, ...]
     flags: tuple[str, ...]
@@ -136,20 +135,21 @@ def headline_column(spec: ModelSpec) -> str:
     return f"prob_benefit_{spec.thresholds.benefit_sizes[FIRST]:g}"
 
 
-def _primary_row(cell: Cell, about: Mapping[str, str]) -> dict[str, Any]:
+def _primary_row(cell: Line, about: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "drug": cell.drug,
         "route": cell.route,
         **about,
         "timepoint": cell.timepoint,
-        "trials": cell.mean["trials"],
-        "participants": cell.mean["participants"],
+        "trials": cell.lead["trials"],
+        "participants": cell.lead["participants"],
     }
-    for name, record in (("effect", cell.mean), ("new_trial", cell.new)):
+    for name, record in (("effect", cell.lead), ("new_trial", cell.new)):
         row |= _numbers(name, record)
-    for (target, at_least), record in cell.chances.items():
-        row |= _chance(f"prob_benefit_{at_least:g}" + ("" if target == "mean" else "_new_trial"),
-                       record)  # fmt: skip
+    for (_, at_least), record in cell.chances.items():
+        row |= _chance(f"prob_benefit_{at_least:g}", record)
+    for at_least, record in cell.new_chances.items():
+        row |= _chance(f"prob_benefit_{at_least:g}_new_trial", record)
     return row | _review(cell.review) | {"flags": ";".join(cell.flags)}
 
 

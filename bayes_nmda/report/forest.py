@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayes_nmda.report.fits import Record
-    from bayes_nmda.report.sections.primary import Cell, Contrast
+    from bayes_nmda.report.sections.outcomes import Line
+    from bayes_nmda.report.sections.primary import Contrast
 
 #: Inches a row, and above and below the rows.
 _ROW: Final = 0.265
@@ -56,7 +57,7 @@ def step(width: float) -> float:
 
 def forest(
     partition: str,
-    cells: Sequence[Cell],
+    cells: Sequence[Line],
     contrasts: Sequence[Contrast],
     *,
     span: tuple[float, float],
@@ -86,16 +87,16 @@ def forest(
     name = identifier("forest", partition)
     rows = sum(3 + sum(c.cell == cell.label for c in contrasts) for cell in cells)
     alt = f"Forest plot of {partition}: " + "; ".join(
-        f"{cell.timepoint or 'all timepoints'}, mean effect {numbers.estimate(cell.mean)} {unit} "
-        f"(95 % interval {numbers.limits(cell.mean)}), "
-        f"{numbers.count(cell.mean['trials'], 'trial')}"
+        f"{cell.timepoint or 'all timepoints'}, mean effect {numbers.estimate(cell.lead)} {unit} "
+        f"(95 % interval {numbers.limits(cell.lead)}), "
+        f"{numbers.count(cell.lead['trials'], 'trial')}"
         for cell in cells
     )
     with canvas(PAGE, _FRAME + _ROW * rows) as figure:
         figure.set_layout_engine("none")
         height = _FRAME + _ROW * rows
         digits = numbers.places(span[1] - span[0])
-        decimals = any("." in _words(cell.mean, digits) for cell in cells)
+        decimals = any("." in _words(cell.lead, digits) for cell in cells)
         left, width, right = _columns(raw=digits > 0, estimates=decimals)
         axes = figure.add_axes((left, 0.5 / height, width, (height - 0.72) / height))
         sign = -1 if benefit == "negative" else 1
@@ -154,7 +155,7 @@ def _heading(axes: Axes, right: float) -> None:
 def _cell(
     axes: Axes,
     y: int,
-    cell: Cell,
+    cell: Line,
     contrasts: Sequence[Contrast],
     span: tuple[float, float],
     right: float,
@@ -181,7 +182,7 @@ def _cell(
         y += 1
     _diamond(axes, y, cell, colour)
     _text(axes, _LEFT + 0.03, y, "Mean effect", ha="left", weight="bold")
-    _text(axes, right, y, _words(cell.mean, digits), ha="left", weight="bold")
+    _text(axes, right, y, _words(cell.lead, digits), ha="left", weight="bold")
     y += 1
     whole = [cell.new["lower"], cell.new["upper"]]
     axes.plot(whole, [y - 0.1] * 2, color=colour, lw=4.5, zorder=2)
@@ -206,9 +207,9 @@ def _judgement(axes: Axes, y: float, rob: str) -> None:
     )  # fmt: skip
 
 
-def _diamond(axes: Axes, y: float, cell: Cell, colour: str) -> None:
+def _diamond(axes: Axes, y: float, cell: Line, colour: str) -> None:
     axes.fill(
-        [cell.mean["lower"], cell.mean["estimate"], cell.mean["upper"], cell.mean["estimate"]],
+        [cell.lead["lower"], cell.lead["estimate"], cell.lead["upper"], cell.lead["estimate"]],
         [y, y - 0.28, y, y + 0.28],
         color=colour,
         lw=0,

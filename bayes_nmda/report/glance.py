@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.fits import Fit
     from bayes_nmda.report.sections.outcomes import Line, Outcome
-    from bayes_nmda.report.sections.primary import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Glance:
     """
 
     partition: str
-    cell: Cell | None
+    cell: Line | None
     harm: Line | None
     people: Line | None
     trials: int
@@ -81,17 +80,10 @@ def headline(content: Content) -> Outcome | None:
 
 
 def _glance(
-    content: Content, partition: str, cell: Cell | None, harm: Line | None, people: Line | None
+    content: Content, partition: str, cell: Line | None, harm: Line | None, people: Line | None
 ) -> Glance:
-    if cell is not None:
-        lead = cell.mean
-        judged = certainty(
-            content, content.primary, cell=cell.label, mean=cell.mean, new=cell.new,
-            review=cell.review,
-        )  # fmt: skip
-    elif harm is not None:
-        lead, judged = harm.lead, certainty_of_line(content, harm)
-    else:
+    told = cell or harm
+    if told is None:
         raise AssertionError(f"{partition} has neither a benefit nor a harm")
     names = _trials(content, partition)
     rows = content.trials.trials[content.trials.trials["trial"].isin(names)]
@@ -108,21 +100,13 @@ def _glance(
         cell,
         harm,
         people,
-        int(lead["trials"]),
-        int(lead["participants"]),
-        judged,
+        told.trials,
+        told.participants,
+        certainty(content, told),
         _counted(rows["condition"]),
         tuple(dict.fromkeys(doses)),
         _counted(rows["design"]),
     )
-
-
-def certainty_of_line(content: Content, line: Line) -> Certainty:
-    """Return the certainty of one line of another outcome."""
-    return certainty(
-        content, content.outcomes[line.model].fit, cell=line.label, mean=line.lead, new=line.new,
-        review=line.review,
-    )  # fmt: skip
 
 
 def _trials(content: Content, partition: str) -> list[str]:

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 
 from bayes_nmda.report import amounts
 from bayes_nmda.report.certainty import Certainty, certainty
-from bayes_nmda.report.glance import certainty_of_line
 from bayes_nmda.report.numbers import chance, outcome, prior_chance
 from bayes_nmda.report.sections.outcomes import size_of
-from bayes_nmda.report.sections.primary import FIRST
 
 if TYPE_CHECKING:
     from bayes_nmda.report.content import Content
     from bayes_nmda.report.sections.outcomes import Line
-    from bayes_nmda.report.sections.primary import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +49,13 @@ class Row:
 
 def graded(content: Content, partition: str) -> list[Row]:
     """Return the rows of one treatment: the primary outcome, counted columns, then function."""
-    rows = [_of_cell(content, cell) for cell in content.cells_of(partition)]
     columns = set(content.definition.columns)
     columns |= {one.fit.spec.name for one in content.told("function")}
     lines = [line for line in content.lines_of(partition) if line.model in columns]
-    return rows + [_of_line(content, line) for line in lines]
+    return [_row(content, line) for line in (*content.cells_of(partition), *lines)]
 
 
-def _of_cell(content: Content, cell: Cell) -> Row:
-    spec = content.primary.spec
-    size = spec.thresholds.benefit_sizes[FIRST]
-    sign = -1 if spec.benefit == "negative" else 1
-    any_size, some = cell.chances["mean", 0.0], cell.chances["mean", size]
-    return Row(
-        outcome(spec.select.outcome),
-        cell.timepoint,
-        "",
-        "",
-        "",
-        f"{amounts.better(cell.mean, sign)} ({amounts.better_range(cell.mean, sign)}) {spec.unit}",
-        int(cell.mean["trials"]),
-        int(cell.mean["participants"]),
-        certainty(
-            content, content.primary, cell=cell.label, mean=cell.mean, new=cell.new,
-            review=cell.review,
-        ),
-        f"Any benefit: {chance(any_size)} probable (before the data {prior_chance(any_size)}). At "
-        f"least {size:g} {spec.unit}: {chance(some)} ({prior_chance(some)}).",
-    )  # fmt: skip
-
-
-def _of_line(content: Content, line: Line) -> Row:
+def _row(content: Content, line: Line) -> Row:
     one = content.outcomes[line.model]
     size = size_of(one)
     any_size, some = line.chances[one.direction, 0.0], line.chances[one.direction, size]
@@ -112,7 +85,7 @@ def _of_line(content: Content, line: Line) -> Row:
         difference,
         line.trials,
         line.participants,
-        certainty_of_line(content, line),
+        certainty(content, line),
         f"Any {one.direction}: {chance(any_size)} probable (before the data "
         f"{prior_chance(any_size)}). At least {limit}: {chance(some)} ({prior_chance(some)})."
         f"{borrowed}",

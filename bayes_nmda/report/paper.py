@@ -180,7 +180,7 @@ def plain(content: Content, glances: Sequence[Glance]) -> list[str]:
         "A probability of 50 % means no idea either way. Few and small trials leave most of these "
         "questions open; that is a finding, too.",
     ]
-    known = [(one, one.cell.chances["mean", size]) for one in glances if one.cell is not None]
+    known = [(one, one.cell.chances["benefit", size]) for one in glances if one.cell is not None]
     if known:
         best, record = max(known, key=lambda pair: float(pair[1]["probability"]))
         words.append(
@@ -225,7 +225,7 @@ def _glance(content: Content, glances: Sequence[Glance]) -> dict[str, Any]:
         else:
             moved = ranges.get(one.cell.label)
             row += [
-                short_chance(one.cell.chances["mean", size]),
+                short_chance(one.cell.chances["benefit", size]),
                 range_words(moved) if moved is not None else _NOTHING,
             ]
         if harm is not None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from bayes_nmda.report.fits import Record
     from bayes_nmda.report.review import Review
     from bayes_nmda.report.sections.outcomes import Line, Outcome
-    from bayes_nmda.report.sections.primary import Cell
 
 #: A probability above it is more probable than not.
 _EVEN: Final = 0.5
@@ -28,10 +27,10 @@ _HARMS: Final = 4
 _FEW: Final = 3
 
 
-def leading_cell(content: Content) -> Cell:
+def leading_cell(content: Content) -> Line:
     """Return the cell with the highest probability of a benefit of the first real size."""
     at_least = content.primary.spec.thresholds.benefit_sizes[FIRST]
-    return max(content.cells, key=lambda cell: cell.chances["mean", at_least]["probability"])
+    return max(content.cells, key=lambda cell: cell.chances["benefit", at_least]["probability"])
 
 
 def summary(content: Content) -> list[str]:
@@ -39,7 +38,7 @@ def summary(content: Content) -> list[str]:
     spec = content.primary.spec
     whole = content.answers["heterogeneity"].records[0]
     leader = leading_cell(content)
-    single = sum(cell.mean["trials"] == 1 for cell in content.cells)
+    single = sum(cell.lead["trials"] == 1 for cell in content.cells)
     return [
         f"{count(whole['trials'], 'trial')} with {whole['participants']:,} participants compare "
         f"one of these drugs with {spec.select.comparator} and give usable numbers on "
@@ -67,7 +66,7 @@ def _any_benefit(content: Content) -> str:
     """Return how probable any benefit is, and what that rests on."""
     at_all = content.primary.spec.thresholds.benefit_sizes[0]
     chances = sorted(
-        (cell.chances["mean", at_all] for cell in content.cells),
+        (cell.chances["benefit", at_all] for cell in content.cells),
         key=lambda record: float(record["probability"]),
     )
     if float(chances[0]["probability"]) <= _EVEN:
@@ -95,11 +94,11 @@ def _alone(content: Content) -> str:
     )
 
 
-def _leading_benefit(content: Content, leader: Cell) -> str:
+def _leading_benefit(content: Content, leader: Line) -> str:
     """Return the highest probability of a benefit that matters, and the review beside it."""
     at_least = content.primary.spec.thresholds.benefit_sizes[FIRST]
     others = sorted(
-        (cell.chances["mean", at_least] for cell in content.cells if cell is not leader),
+        (cell.chances["benefit", at_least] for cell in content.cells if cell is not leader),
         key=lambda record: float(record["probability"]),
     )
     words = f"How large a benefit is another matter. {leader.sentences[FIRST + 1]}"
@@ -118,7 +117,7 @@ def _certainty(review: Review) -> str:
     return f", certainty {review.certainty} (GRADE)" if review.certainty else ""
 
 
-def _elsewhere(content: Content, leader: Cell) -> list[str]:
+def _elsewhere(content: Content, leader: Line) -> list[str]:
     """Return how far the leading probability moves under the other scenarios, if there are any.
 
     Other ways to pool have a sentence of their own where the definition names them.
@@ -259,7 +258,7 @@ def _between(chances: Sequence[Record]) -> str:
     return f"is {low}" if low == high else f"lies between {low} and {high}"
 
 
-def _both(content: Content, leader: Cell) -> list[str]:
+def _both(content: Content, leader: Line) -> list[str]:
     """Return the joint probability of benefit and little harm for the leading cell, if known."""
     if content.tradeoffs is None:
         return []

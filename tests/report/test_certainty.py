@@ -22,14 +22,17 @@ def asked(mean, new, *, trials=3, judgements=(), review=None):
     spec = SimpleNamespace(name="m", unit="points", thresholds=thresholds)
     frame = pd.DataFrame({"cell": ["c", "c"], "trial_id": ["a", "b"], "rob": ["low", ""]})
     fit = SimpleNamespace(spec=spec, counts=False, effects=SimpleNamespace(frame=frame))
+    outcome = SimpleNamespace(fit=fit, direction="benefit", sizes=thresholds.benefit_sizes)
     content = SimpleNamespace(
         definition=Definition(tuple(judgements)), primary=SimpleNamespace(spec=spec),
-        uncertainty=None, outcomes={},
+        uncertainty=None, outcomes={"m": outcome},
     )  # fmt: skip
-    record = {"lower": mean[0], "upper": mean[1], "trials": trials}
-    return certainty(
-        content, fit, cell="c", mean=record, new={"lower": new[0], "upper": new[1]}, review=review
-    )
+    line = SimpleNamespace(
+        model="m", label="c", review=review,
+        lead={"lower": mean[0], "upper": mean[1], "trials": trials},
+        new={"lower": new[0], "upper": new[1]},
+    )  # fmt: skip
+    return certainty(content, line)
 
 
 def domain(found, name):

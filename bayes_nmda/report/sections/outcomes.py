@@ -1,4 +1,4 @@
-"""Every other outcome, counted or measured: a line a drug, route, timepoint and comparator.
+"""Every outcome, counted or measured: a line a drug, route, timepoint and comparator.
 
 A line holds records of Answers on each scale that a reader may want, and the review's own number.
 Counted outcomes are told as odds ratio, risk ratio, risk difference and number needed; measured
@@ -50,10 +50,14 @@ class Line:
         Record of `new_trial` on the leading measure.
     chances
         Records of `prob_benefit` and `prob_harm` by direction and size, on the leading measure.
+    new_chances
+        Records of `prob_benefit` in a new trial by size, where they are told.
     events
         Counts of a counted outcome, else None.
     review
         What the review printed, and its method on these rows; None where there is neither.
+    sentences
+        Of the leading estimate, and of each size in the direction of the outcome.
     """
 
     model: str
@@ -69,8 +73,10 @@ class Line:
     estimates: Mapping[str, Record]
     new: Record
     chances: Mapping[tuple[str, float], Record]
+    new_chances: Mapping[float, Record]
     events: Events | None
     review: Review | None
+    sentences: tuple[str, ...]
 
     @property
     def partition(self) -> str:
@@ -128,17 +134,38 @@ def outcome_of(fit: Fit, trials: TrialData) -> Outcome:
 
     The direction is that of the outcome: events that favour the drug are a benefit, others a harm.
     """
+    direction: Direction = "harm" if fit.counts and fit.spec.benefit == "negative" else "benefit"
+    return told(fit, trials, direction, _ask(fit, direction))
+
+
+def told(
+    fit: Fit, trials: TrialData, direction: Direction, answers: Mapping[str, Answer]
+) -> Outcome:
+    """Return answers about a model sorted by cell.
+
+    Parameters
+    ----------
+    answers
+        ``effect_<measure>``, the leading one first, ``new_trial``, ``prob_benefit`` and
+        ``prob_harm``, of which one may be missing, and perhaps ``prob_benefit_new_trial``.
+    """
     from bayes_nmda.report.review import reviewed
 
-    direction: Direction = "harm" if fit.counts and fit.spec.benefit == "negative" else "benefit"
-    answers = _ask(fit, direction)
     estimates = {
         name.removeprefix("effect_"): by_cell(fit, answer)
         for name, answer in answers.items()
         if name.startswith("effect_")
     }
     news = by_cell(fit, answers["new_trial"])
-    chances = {name: by_cell(fit, answers[f"prob_{name}"]) for name in ("benefit", "harm")}
+    chances = {
+        name: by_cell(fit, answers[f"prob_{name}"])
+        for name in ("benefit", "harm")
+        if f"prob_{name}" in answers
+    }
+    beyond = answers.get("prob_benefit_new_trial")
+    new_chances = {} if beyond is None else by_cell(fit, beyond)
+    lead = answers[f"effect_{next(iter(estimates))}"].sentences
+    said = iter(answers[f"prob_{direction}"].sentences)
     review, frame = reviewed(fit, trials), fit.effects.frame
     lines = tuple(
         Line(
@@ -159,10 +186,12 @@ def outcome_of(fit: Fit, trials: TrialData) -> Outcome:
                 for name, found in chances.items()
                 for record in found[cell.label]
             },
+            {record["at_least"]: record for record in new_chances.get(cell.label, ())},
             events_of(frame[frame["cell"] == cell.label]) if fit.counts else None,
             review.get(cell.label),
+            (sentence, *(next(said) for _ in chances[direction][cell.label])),
         )
-        for cell in fit.draws.cells
+        for cell, sentence in zip(fit.draws.cells, lead, strict=True)
     )
     return Outcome(fit, direction, lines, answers)
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_nmda.report.fits import Fit, Record, by_cell, flags_of
+from bayes_nmda.report.fits import Fit, Record, by_cell
 from bayes_nmda.report.sections import About, Kind
-from bayes_nmda.terms import cell_label
+from bayes_nmda.report.sections.outcomes import Outcome, told
 
 if TYPE_CHECKING:
     from bayes_nmda.data import TrialData
     from bayes_nmda.query import Answer
-    from bayes_nmda.report.review import Review
 
 #: The size at which scenarios are compared: the smallest above any benefit.
 FIRST = 1
@@ -36,27 +35,6 @@ class Contrast:
     rob: str
     flags: str
     answer: Record
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell with its Answers: mean effect, new trial, and probabilities by target and size."""
-
-    label: str
-    drug: str
-    route: str
-    timepoint: str
-    flags: tuple[str, ...]
-    mean: Record
-    new: Record
-    chances: Mapping[tuple[str, float], Record]
-    review: Review | None
-    sentences: tuple[str, ...]
-
-    @property
-    def partition(self) -> str:
-        """Drug and route, joined."""
-        return cell_label(self.drug, self.route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +76,11 @@ def ask(fit: Fit, curve: Sequence[float]) -> dict[str, Answer]:
     }
 
 
-def primary_cells(fit: Fit, answers: Mapping[str, Answer], trials: TrialData) -> list[Cell]:
-    """Return the cells of the primary analysis in the order of the model."""
-    from bayes_nmda.report.review import reviewed
-
-    review = reviewed(fit, trials)
-    means, news = (by_cell(fit, answers[name]) for name in ("effect", "new_trial"))
-    chances = by_cell(fit, answers["prob_benefit"])
-    new_chances = by_cell(fit, answers["prob_benefit_new_trial"])
-    said = iter(answers["prob_benefit"].sentences)
-    cells = []
-    for cell, sentence in zip(fit.draws.cells, answers["effect"].sentences, strict=True):
-        label = cell.label
-        words = [next(said) for _ in chances[label]]
-        cells.append(
-            Cell(
-                label,
-                cell.drug,
-                cell.route,
-                cell.timepoint,
-                flags_of(cell),
-                means[label][0],
-                news[label][0],
-                {(r["target"], r["at_least"]): r for r in (*chances[label], *new_chances[label])},
-                review.get(label),
-                (sentence, *words),
-            )
-        )
-    return cells
+def primary_outcome(fit: Fit, answers: Mapping[str, Answer], trials: TrialData) -> Outcome:
+    """Return the answers of the primary analysis by cell, in the order of the model."""
+    names = ("new_trial", "prob_benefit", "prob_benefit_new_trial")
+    found = {f"effect_{fit.spec.measure}": answers["effect"]}
+    return told(fit, trials, "benefit", found | {name: answers[name] for name in names})
 
 
 def primary_contrasts(fit: Fit, shrinkage: Answer) -> list[Contrast]:
