@@ -3,7 +3,8 @@
 Compiled code is cached on disk beside its module (or in numba's user cache where that folder is
 read-only), holds no interpreter lock and follows IEEE rules, so that infinities are values.
 numba renews a cached function only when its own file changes, not when a function that it calls
-does; here the stamp of every cache is a digest of all compiled modules, so none can be stale.
+does; here the stamp of every cache is a digest of all compiled modules of this folder and of the
+function's own, so none can be stale.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
 @cache
-def _digest() -> str:
-    digest = hashlib.sha256()
+def _digest(own: str) -> str:
+    digest = hashlib.sha256(Path(own).read_bytes())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         text = path.read_bytes()
         if b"import compiled" in text or path.name == Path(__file__).name:
@@ -45,7 +46,7 @@ def compiled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     dispatcher: Any = decorate(function)
     cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):  # numba's own name; without it the cache is as usual
-        cache_file._source_stamp = _digest()
+        cache_file._source_stamp = _digest(function.__code__.co_filename)
     return cast("Callable[P, R]", dispatcher)
 
 

@@ -32,7 +32,6 @@ from bayes_nmda.inference.exact.count_likelihood import (
     joint_average,
     log_average,
     table_of,
-    trigamma,
 )
 from bayes_nmda.inference.exact.counts import _bend, hierarchies, integrate, parameters_of
 from bayes_nmda.model.build import build_model
@@ -632,12 +631,6 @@ def test_trials_that_barely_differ_are_sampled_without_complaint(harms) -> None:
     gates = diagnose(nuts)
     assert gates["passed"].all(), gates.query("~passed")
     assert compare_engines(exact, nuts)["passed"].all()
-
-
-def test_trigamma_is_that_of_scipy_to_every_digit():
-    x = np.concatenate([np.geomspace(1e-12, 1e6, 2000), np.arange(1, 60) / 2])
-    np.testing.assert_allclose(trigamma(x), special.polygamma(1, x), rtol=2e-14)
-    assert trigamma(np.array([1.0]))[0] == pytest.approx(np.pi**2 / 6, rel=1e-15)
 
 
 def test_a_table_that_is_not_log_concave_never_adds_negative_precision():
