@@ -452,10 +452,13 @@ class Curve:
         """
         half_octave = int(np.floor(2 * np.log2(root)))
         if half_octave not in self.rules:
-            self.rules[half_octave] = self._panels(2.0 ** (0.5 * half_octave))
+            nodes, log_weight = self.nodes(2.0 ** (0.5 * half_octave))
+            values = self.at(np.tile(nodes, (self.curves, 1)), 2)
+            self.rules[half_octave] = Panels(nodes, log_weight, *values)
         return self.rules[half_octave]
 
-    def _panels(self, root: float) -> Panels:
+    def nodes(self, root: float) -> tuple[Floats, Floats]:
+        """Return nodes and log weights of the rule of `panels`, shape (node,)."""
         edges = self.step * np.arange(self.intervals) - self.end
         curvature = -2 * self.cubic[:, 2].reshape(self.curves, -1).min(axis=0) / self.step**2
         away = np.abs(edges - np.median(self.bend))
@@ -467,9 +470,7 @@ class Curve:
         x, w = _LEGENDRE
         half = 0.5 * (right - left)[:, None]
         nodes = (0.5 * (left + right)[:, None] + half * x).ravel()
-        return Panels(
-            nodes, np.log((half * w).ravel()), *self.at(np.tile(nodes, (self.curves, 1)), 2)
-        )
+        return nodes, np.log((half * w).ravel())
 
     def at(self, x: Floats, order: int = 0) -> list[Floats]:
         """Return value and, up to ``order``, slope and curvature; ``x`` is (P, …)."""
@@ -812,7 +813,7 @@ def _chunks(
         2 * np.arcsinh(rule.farthest * np.sqrt(1 + variance[order] * curve.sharpest)) / rule.step
     )
     if wide.any():
-        nodes[wide] = len(curve.panels(rule.wide).nodes)
+        nodes[wide] = len(curve.nodes(rule.wide)[0])
     filled = np.cumsum(nodes * width) // _CHUNK + wide  # wide ones apart
     return np.split(order, np.flatnonzero(np.diff(filled)) + 1)
 
