@@ -89,7 +89,9 @@ def sampled(
     say("compiling")
     compiled = _compile(build_model(spec, effects, spare=True), spec)
     say("sampling")
-    return _without_spares(_sample(compiled, spec, seed, draws, chains), model)
+    places, statistics = _sample(compiled, spec, seed, draws, chains)
+    posterior = _at_places(places, compiled, model)
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
 
 
 def _signature(model: pm.Model, spec: ModelSpec) -> str:
@@ -110,9 +112,9 @@ def _compile(model: pm.Model, spec: ModelSpec) -> Any:
     key = _signature(model, spec)
     if key not in _compiled:
         # With fast math, code from the disk cache rounds otherwise than code compiled just now, and
-        # one seed gives two posteriors.
+        # one seed gives two posteriors. Variables are worked out without compiling (`_at_places`).
         with pytensor.config.change_flags(numba__fastmath=False), _no_garbage_collection():
-            _compiled[key] = nutpie.compile_pymc_model(model)
+            _compiled[key] = nutpie.compile_pymc_model(model, var_names=[])
     numbers = {data.name: data.get_value() for data in model.data_vars}
     compiled = _compiled[key].with_data(**numbers)
 
@@ -142,7 +144,8 @@ def _sample(
     seed: int,
     draws: int | None,
     chains: int | None,
-) -> xr.DataTree:
+) -> tuple[xr.DataArray, xr.Dataset]:
+    """Return where the sampler was, in unconstrained coordinates, and what it says of itself."""
     import nutpie
 
     try:
@@ -154,40 +157,59 @@ def _sample(
             seed=seed,
             target_accept=spec.sampling.target_accept,
             save_warmup=False,
+            store_unconstrained=True,
             progress_bar=False,
         )
     except RuntimeError as error:
         raise FitError(f"model {spec.name}: the sampler stopped: {error}") from error
     # What the sampler says of itself stays whole: a divergence counts, and the energy changes from
     # one draw to the next, whether a draw is kept or not.
-    tree["posterior"] = tree["posterior"].to_dataset().thin(draw=spec.sampling.thin)
-    return tree
+    stats = tree["sample_stats"].to_dataset()
+    places = stats["unconstrained_draw"].thin(draw=spec.sampling.thin)
+    return places, stats.drop_vars(["unconstrained_draw", "unconstrained_parameter"])
 
 
-def _without_spares(raw: xr.DataTree, model: pm.Model) -> xr.DataTree:
-    """Return draws of a model with spare places as draws of ``model``, which has none."""
-    posterior = raw["posterior"].to_dataset()
-    needed = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
-    dims = {
-        dim: labels
-        for dim, labels in model.coords.items()
-        if labels is not None and dim in posterior.dims
+def _at_places(places: xr.DataArray, compiled: Any, model: pm.Model) -> xr.Dataset:
+    """Return draws of every variable of ``model``, which has no spare places.
+
+    The sampler moved in the same variables with spare places behind the others.
+    """
+    from bayes_nmda.inference.prior_draws import at_all_draws
+
+    places = places.transpose("chain", "draw", ...)
+    shape = places.shape[:2]
+    flat = places.to_numpy().reshape(shape[0] * shape[1], -1)
+    dims = {rv.name: model.named_vars_to_dims.get(rv.name) or () for rv in model.unobserved_RVs}
+    names, where, shapes = compiled.shape_info
+    parts = {
+        name: flat[:, part].reshape(-1, *filled)
+        for name, part, filled in zip(names, where, shapes, strict=True)
     }
-    real = posterior[needed].isel({dim: slice(len(labels)) for dim, labels in dims.items()})
-    unused = [dim for dim in real.coords if dim not in real.dims]
-    real = real.drop_vars(unused).assign_coords({d: list(dims[d]) for d in dims if d in real.dims})
-    return xr.DataTree.from_dict(
-        {"posterior": real, "sample_stats": raw["sample_stats"].to_dataset()}
+    given = {}
+    for rv in model.free_RVs:
+        value = model.rvs_to_values[rv]
+        real = tuple(slice(len(model.coords[dim] or ())) for dim in dims[rv.name])
+        given[value] = parts[value.name][:, *real]
+    named = [*model.free_RVs, *model.deterministics]
+    arrays = at_all_draws(model.replace_rvs_by_values(named), given)
+    used = {dim for rv in named for dim in dims[rv.name]}
+    return xr.Dataset(
+        {
+            rv.name: (("chain", "draw", *dims[rv.name]), array.reshape(*shape, *array.shape[1:]))
+            for rv, array in zip(named, arrays, strict=True)
+        },
+        {name: places[name] for name in ("chain", "draw")}
+        | {dim: list(model.coords[dim] or ()) for dim in used},
     )
 
 
 def _assemble(
     raw: xr.DataTree, model: pm.Model, spec: ModelSpec, effects: EffectTable, seed: int
 ) -> xr.DataTree:
-    from bayes_nmda.inference.prior_draws import prior_draws
-
     layout = Layout.of(effects.frame)
     rng_new, rng_rep, rng_prior_new, rng_prior_rep = np.random.default_rng(seed).spawn(4)
+
+    from bayes_nmda.inference.prior_draws import prior_draws
 
     prior = prior_draws(model, spec, seed)
     posterior = raw["posterior"].to_dataset()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from bayes_nmda.spec.spec import ModelSpec
 
+#: Draws at which variables are worked out at once.
+_AT_ONCE = 4096
+
 
 def prior_draws(model: pm.Model, spec: ModelSpec, seed: int) -> xr.Dataset:
     """Return draws of every free and deterministic variable from the prior.
@@ -76,17 +79,20 @@ def _deterministics(
 ) -> dict[str, Any]:
     """Return what follows from draws of the free variables, all draws at once."""
     named = list(model.deterministics)
-    arrays = _at_all_draws(named, drawn)
+    arrays = at_all_draws(named, drawn)
     return {
         variable.name: (("chain", "draw", *(model.named_vars_to_dims[variable.name])), array[None])
         for variable, array in zip(named, arrays, strict=True)
     }
 
 
-def _at_all_draws(
+def at_all_draws(
     wanted: Sequence[TensorVariable], drawn: Mapping[TensorVariable, NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
-    """Return variables at draws, shape (draw, …), of the variables that they depend on."""
+    """Return variables at draws, shape (draw, …), of the variables that they depend on.
+
+    Without compiling; some thousand draws at a time, which is what memory holds.
+    """
     import pytensor
     import pytensor.tensor as pt
     from pytensor.graph.replace import vectorize_graph
@@ -101,7 +107,12 @@ def _at_all_draws(
         mode="FAST_COMPILE",
         on_unused_input="ignore",
     )
-    return list(function(*drawn.values()))
+    number = len(next(iter(drawn.values())))
+    parts = [
+        function(*(array[first : first + _AT_ONCE] for array in drawn.values()))
+        for first in range(0, number, _AT_ONCE)
+    ]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def _quantile(
@@ -120,10 +131,10 @@ def _quantile(
     if rv.name in DEVIATIONS:  # normal around 0, the centre first and then the SD
         from scipy.special import ndtri
 
-        (sd,) = _at_all_draws([rv.owner.op.dist_params(rv.owner)[1]], drawn)
+        (sd,) = at_all_draws([rv.owner.op.dist_params(rv.owner)[1]], drawn)
         return np.asarray(sd * ndtri(uniform))
     p = pt.tensor("p", dtype="float64", shape=uniform.shape[1:])
-    (quantiles,) = _at_all_draws([pm.icdf(rv, p)], {p: uniform, **drawn})
+    (quantiles,) = at_all_draws([pm.icdf(rv, p)], {p: uniform, **drawn})
     return np.asarray(quantiles)
 
 

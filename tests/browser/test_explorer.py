@@ -1,5 +1,6 @@
 """The explorer: what it shows is what Python answers, to the shown digits."""
 
+from functools import cache
 from urllib.parse import urlencode
 
 import pytest
@@ -13,25 +14,30 @@ SIZES = [0, 3, 10, 17, 30, 40]
 EXTRA = [0, 50, 120, 300]
 NBSP = "\N{NO-BREAK SPACE}"
 
-SHOWN = """(states) => states.map((state) => {
+#: Sets every control and reads what is shown. Those that decide what others offer, and the last,
+#: tell the page; that each control does is tested below.
+SHOWN = """(states) => {
+  const all = JSON.parse(document.getElementById('explorer-data').textContent);
+  const place = (list, value) => String(list.indexOf(value));
   const set = (id, value, kind) => {
     const one = document.getElementById('ex-' + id);
     one.value = value;
-    one.dispatchEvent(new Event(kind, {bubbles: true}));
+    if (kind) one.dispatchEvent(new Event(kind, {bubbles: true}));
   };
-  const place = (list, value) => String(list.indexOf(value));
-  const all = JSON.parse(document.getElementById('explorer-data').textContent);
-  set('treatment', state.d, 'change');
-  set('time', state.t, 'change');
-  set('scenario', String(all.scenarios.findIndex((one) => one.name === state.s)), 'change');
-  set('target', state.e, 'change');
-  set('size', place(all.sizes, state.b), 'input');
-  set('extra', place(all.extra, state.h), 'input');
-  return [document.getElementById('ex-chance').textContent,
-          document.getElementById('ex-harm').textContent,
-          document.getElementById('ex-sentence').textContent,
-          document.getElementById('ex-caption').textContent];
-})"""
+  const text = (id) => document.getElementById('ex-' + id).textContent;
+  return states.map((state) => {
+    set('scenario', String(all.scenarios.findIndex((one) => one.name === state.s)));
+    set('target', state.e);
+    set('size', place(all.sizes, state.b));
+    set('treatment', state.d, 'change');
+    set('time', state.t);
+    set('extra', place(all.extra, state.h), 'input');
+    return [text('chance'), text('harm'), text('sentence'), text('caption')];
+  });
+}"""
+
+
+posterior = cache(nmda.posterior)  # each fit is read, or computed, once
 
 
 def words(probability, mcse):
@@ -60,7 +66,7 @@ def pairs(definition):
 
 def asked(models, direction, target, sizes):
     """Return what Python answers, by cell and size, in the words of the page."""
-    trees = {model: nmda.posterior(model) for model in models}
+    trees = {model: posterior(model) for model in models}
     more = {"measure": "RD"} if direction == "harm" else {}
     if len(models) > 1:
         answer = nmda.average_models(
@@ -109,13 +115,13 @@ def test_intervals_and_the_picture_are_those_of_python(visit, pairs):
     for name, (benefits, harms) in pairs.items():
         if len(benefits) > 1:
             continue  # an average has no interval and no picture
-        tree = nmda.posterior(benefits[0])
+        tree = posterior(benefits[0])
         risks = {
             (row["drug"], row["route"]): [
                 row["control_risk"],
                 row["control_risk"] + row["estimate"],
             ]
-            for row in nmda.effect(nmda.posterior(harms[0]), measure="RD").records
+            for row in nmda.effect(posterior(harms[0]), measure="RD").records
         }
         for target, ask in (("mean", nmda.effect), ("new_trial", nmda.new_trial)):
             for row in ask(tree).records:
@@ -147,6 +153,27 @@ def test_its_state_is_in_the_address_and_comes_back(visit):
     again = visit(at=address)
     assert again.locator("#ex-sentence").inner_text() == before
     assert again.evaluate("document.activeElement !== null && scrollY > 0")
+
+
+def test_every_control_changes_what_is_shown(visit):
+    page = visit()
+
+    def shown():
+        return page.locator(".result").inner_text(), page.evaluate("location.hash")
+
+    before = shown()
+    for name in ("treatment", "time", "scenario", "target"):
+        page.locator(f"#ex-{name}").select_option(index=1)
+        assert shown() != before, name
+        before = shown()
+    for name in ("size", "extra"):
+        page.locator(f"#ex-{name}").press("ArrowRight")
+        assert shown() != before, name
+        before = shown()
+        page.locator(f"#ex-{name}-number").fill("20")
+        page.locator(f"#ex-{name}-number").press("Enter")
+        assert shown() != before, name
+        before = shown()
 
 
 def test_an_address_of_nonsense_shows_the_first_choice(visit):

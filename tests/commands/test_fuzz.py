@@ -84,7 +84,7 @@ RAW = st.one_of(
 )
 
 
-@tries(15, 2000)
+@tries(8, 2000)
 @given(
     table=st.sampled_from(TABLES),
     cells=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), CELLS), max_size=3),
@@ -153,7 +153,7 @@ KEYS = (
 )
 
 
-@tries(8, 500)
+@tries(5, 500)
 @given(
     base=st.sampled_from(["pain", "nausea", "odd", ""]),
     changes=st.lists(st.tuples(st.sampled_from(KEYS), VALUES), max_size=3),
@@ -196,7 +196,7 @@ ASKED = st.tuples(
 )
 
 
-@tries(60, 2000)
+@tries(40, 2000)
 @given(start=st.just(()) | ASKED | ASKED, words=st.lists(WORDS, max_size=5))
 def test_a_command_line_at_random_is_answered_or_refused(stored_home, start, words):
     given = [*start, *words]

@@ -173,7 +173,8 @@ def test_the_density_of_the_priors_is_that_of_the_model(name: str, trials: Trial
         at = draws[rv.name].to_numpy()
         if rv.name == "overall":  # its coordinates hang on other variables, its density does not
             prior = spec.prior("overall")
-            expected = pm.logp(distribution_of(prior, np.array(prior.numbers())), at).eval()
+            density = pm.logp(distribution_of(prior, np.array(prior.numbers())), at)
+            expected = density.eval(mode="FAST_COMPILE")
         else:
             expected = pm.logp(rv, at).eval(mode="FAST_COMPILE")
         np.testing.assert_allclose(found[rv.name], expected, rtol=1e-9, atol=1e-9)
@@ -187,13 +188,19 @@ def test_draws_are_thinned_and_what_the_sampler_says_of_itself_is_not(
     def run(compiled: object, **numbers: object) -> xr.DataTree:
         asked.update(numbers)
         draws = {"chain": [0, 1], "draw": np.arange(numbers["draws"])}
-        values = ("chain", "draw"), np.tile(np.arange(numbers["draws"]), (2, 1))
-        group = xr.Dataset({"x": values}, draws)
-        return xr.DataTree.from_dict({"posterior": group, "sample_stats": group})
+        places = np.tile(np.arange(numbers["draws"]), (2, 1))
+        dims = ("chain", "draw", "unconstrained_parameter")
+        group = xr.Dataset(
+            {"unconstrained_draw": (dims, places[..., None]), "energy": (dims[:2], places)},
+            {**draws, "unconstrained_parameter": ["x"]},
+        )
+        return xr.DataTree.from_dict({"sample_stats": group})
 
     monkeypatch.setattr(nutpie, "sample", run)
     sampling = dataclasses.replace(primary.sampling, draws=200, thin=3)
-    tree = _sample(None, dataclasses.replace(primary, sampling=sampling), 1, None, None)
+    settings = dataclasses.replace(primary, sampling=sampling)
+    places, statistics = _sample(None, settings, 1, None, None)
     assert asked["draws"] == 600
-    assert tree["posterior"]["x"].values[1].tolist() == list(range(0, 600, 3))
-    assert tree["sample_stats"].sizes["draw"] == 600
+    assert places.values[1, :, 0].tolist() == list(range(0, 600, 3))
+    assert statistics.sizes["draw"] == 600
+    assert set(statistics) == {"energy"}
