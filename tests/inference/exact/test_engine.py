@@ -19,7 +19,7 @@ from bayes_nmda.gates.agreement import compare_engines, require_agreement
 from bayes_nmda.gates.convergence import diagnose
 from bayes_nmda.inference import nuts
 from bayes_nmda.inference.exact import engine as engine
-from bayes_nmda.inference.exact.family import Family
+from bayes_nmda.inference.exact.engine import Family
 from bayes_nmda.inference.exact.gaussian import SCALES, Gaussian
 from bayes_nmda.inference.exact.grid import integrate_on_grid
 from bayes_nmda.inference.exact.importance import matched_proposal
