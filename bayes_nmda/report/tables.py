@@ -102,7 +102,8 @@ def gates(content: Content) -> pd.DataFrame:
     tables = [fit.gates.assign(model=fit.spec.name) for fit in content.fits]
     joined = pd.concat(tables, ignore_index=True)
     wide = joined.pivot_table("value", ["model", "quantity"], "gate", sort=False)
-    return wide.reset_index()
+    counted = [gate for gate in wide if "ESS" in str(gate)]  # numbers of draws, to whole ones
+    return wide.round(dict.fromkeys(counted, 0)).reset_index()
 
 
 def gate_summary(content: Content) -> pd.DataFrame:
