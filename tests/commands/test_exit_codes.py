@@ -180,7 +180,8 @@ def test_a_bug_keeps_its_traceback(stored_home):
 def test_a_failed_gate_stores_nothing(run_outside, home):
     folder = home / "reports" / "output" / "posteriors"
     before = sorted(folder.iterdir())
-    done = run_outside("fit", "small", "--draws", 20, "--chains", 2, "--seed", 1, home=home)
+    few = ("--draws", 20, "--chains", 2, "--seed", 1)
+    done = run_outside("fit", "pain_intensity_unpooled", *few, home=home)
     assert done.returncode == 12
     assert "bulk ESS" in done.stderr
     assert sorted(folder.iterdir()) == before
