@@ -21,7 +21,7 @@ from record import machine, seconds, write_section
 
 from bayes_nmda.meta.analysis import MetaAnalysis, meta_analysis
 from bayes_nmda.meta.batch import meta_analyses
-from bayes_nmda.report.style import drawing
+from bayes_nmda.report.style import drawing, looks_once
 
 MU, TAU = ("normal", 0.0, 2.0), ("half_normal", 0.5)
 SIZES = (3, 5, 10, 20, 50, 100, 200)
@@ -166,7 +166,7 @@ def draw(
         for axes in (left, right):
             axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15))
         words = "Seconds against the number of trials and of analyses."
-        FIGURE.write_text(drawing(canvas, "cost", words), encoding="utf-8")
+        FIGURE.write_text(looks_once(drawing(canvas, "cost", words)), encoding="utf-8")
 
 
 def main() -> None:
