@@ -73,39 +73,6 @@ def fit(
     ----------
     Hoffman & Gelman 2014, J Mach Learn Res 15:1593 (NUTS).
     """
-    tree = run(
-        spec, effects, engine=engine, seed=seed, draws=draws, chains=chains, progress=progress
-    )
-    record_gates(tree)
-    return tree
-
-
-def run(
-    spec: ModelSpec,
-    effects: EffectTable,
-    *,
-    engine: Engine = "nuts",
-    seed: int | None = None,
-    draws: int | None = None,
-    chains: int | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> xr.DataTree:
-    """Return the posterior of one analysis by an engine, without its gates.
-
-    Parameters
-    ----------
-    spec, effects, engine, seed, draws, chains, progress
-        As `bayes_nmda.fit` takes them, which records the gates of what this returns.
-
-    Raises
-    ------
-    UsageError
-        If the engine is unknown or cannot do this analysis, or a number is not positive.
-    FitError
-        If the sampler cannot start.
-    QueryError
-        If no trial says anything about a ratio of counts.
-    """
     if engine not in get_args(Engine):
         allowed = ", ".join(map(repr, get_args(Engine)))
         raise UsageError(f"fit: found engine={engine!r}; allowed are {allowed}")
@@ -139,6 +106,7 @@ def run(
 
         tree = fit_exact(spec, effects, seed, draws, chains, say)
     tree.attrs |= {"rows_hash": effects.hash, "refused_cells": json.dumps(refused)}
+    record_gates(tree)
     return tree
 
 
