@@ -24,12 +24,22 @@ LARGEST, LARGEST_ALL, MOST_FILES = 100_000_000, 300_000_000, 5_000
 _RATIO: Final = 200
 #: Rows of a table, and characters of a cell (footnotes and explanations are long).
 MOST_ROWS, LONGEST_CELL = 200_000, 100_000
-#: What `zipfile` and its decompressors raise: encrypted, a checksum, a method it does not know, an
-#: early end, bzip2, and what is no stream at all.
+#: What `zipfile` and its decompressors raise of a part that cannot be read.
 _UNREADABLE: Final = (
-    RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error,
-    lzma.LZMAError,
-)  # fmt: skip
+    RuntimeError,  # it is encrypted
+    zipfile.BadZipFile,  # its checksum or its header is wrong
+    NotImplementedError,  # packed by a method that `zipfile` does not know
+    EOFError,  # it ends early
+    OSError,  # bzip2 says so of damage
+    zlib.error,  # damaged, packed by deflate
+    lzma.LZMAError,  # damaged, packed by LZMA
+)
+#: What it raises of a directory of parts that cannot be read.
+_NO_DIRECTORY: Final = (
+    zipfile.BadZipFile,  # damaged, or no archive at all
+    ValueError,  # places before the beginning of the file
+    NotImplementedError,  # needs a newer version of the format than `zipfile` knows
+)
 _KNOWN: Final = frozenset({".csv", ".rm5", ".xlsx", ".parquet"})
 
 
@@ -101,8 +111,7 @@ def _opened(content: bytes, name: str) -> tuple[zipfile.ZipFile, list[zipfile.Zi
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
         parts = archive.infolist()
-    # a directory that is damaged, gives impossible places, or needs a newer version of the format
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except _NO_DIRECTORY as error:
         raise DataError(f"{name}: this is no archive that can be read: {error}") from error
     if len(parts) > MOST_FILES:
         raise DataError(f"{name}: found {len(parts):,} files; allowed are {MOST_FILES:,}")

@@ -305,7 +305,8 @@ def _model(coords: dict[str, Any], *, spare: bool) -> pm.Model:
     return _Packed(coords=coords, check_bounds=False) if spare else pm.Model(coords=coords)
 
 
-class _Packed(pm.Model):  # type: ignore[misc]  # PyMC has no types
+# mypy cannot check a class whose base has no types, and PyMC ships none
+class _Packed(pm.Model):  # type: ignore[misc]
     """A model for sampling: its numbers lie one behind the other, in two containers.
 
     nutpie makes code for every container, which took longer than that of many a model.
@@ -334,7 +335,8 @@ class _Packed(pm.Model):  # type: ignore[misc]  # PyMC has no types
         return container[start : start + values.size].reshape(values.shape)
 
 
-class _Informed(Transform):  # type: ignore[misc]  # PyMC has no types
+# as above: the base is PyMC's
+class _Informed(Transform):  # type: ignore[misc]
     """Moves in units of what its own data and its prior leave open of a deviation.
 
     It is ``centre + pull · s² + s · coordinate`` with ``s² = sd² / (1 + precision · sd²)``.

@@ -51,7 +51,8 @@ def cluster(address: str) -> Iterator[Any]:
             "--cluster needs Dask: pip install 'bayes_nmda[cluster]', here and on every worker"
         ) from error
     try:
-        client = Client(address, timeout=_PATIENCE)  # type: ignore[no-untyped-call]  # Dask has no types
+        # Dask ships no types, and its client cannot be called otherwise
+        client = Client(address, timeout=_PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise UsageError(
             f"cluster: found nobody at {address!r} ({error}); allowed is the address that a "

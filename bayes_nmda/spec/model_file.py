@@ -175,7 +175,8 @@ def check_schema(path: Path, resolved: Mapping[str, Any], *, schema: Path | None
     plain = jsonschema.Draft202012Validator
     # JSON takes 4.0 for an integer, a sampler does not
     integer = plain.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # stubs leave it untyped
+    # types-jsonschema leaves `extend` without types
+    strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
         plain, type_checker=integer
     )
     validator = strict(_schema(schema))

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 SCHEDULE = ROOT / "docs" / "schedule"
 
 
+# systemd is part of most Linux systems, not of a container or a Mac, and no package of Python's
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 def test_systemd_understands_its_units(tmp_path):
     for name in ("bayes-nmda.service", "bayes-nmda.timer"):
@@ -38,6 +39,7 @@ def _job(folder: Path) -> str:
     return command.replace("/srv/bayes_nmda", str(folder))
 
 
+# util-linux brings flock; a Mac has none
 @pytest.mark.skipif(shutil.which("flock") is None, reason="no flock here")
 def test_the_job_of_cron_runs_and_a_second_one_gives_way(tmp_path):
     (tmp_path / ".git").mkdir()

@@ -42,6 +42,7 @@ def test_another_build_has_the_same_bytes(home):
     assert path.read_bytes() == before
 
 
+# poppler is a program of the system; the PDF's tags, fonts and bytes are tested without it
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no poppler here")
 def test_it_tells_the_numbers_of_the_page(pdf, page):
     text = subprocess.run(
